@@ -1,0 +1,1 @@
+"""The commands of `countersign-device`, one file for each kind of thing a person does with a phone."""

@@ -1,0 +1,1 @@
+"""Countersign: push approval and sign-in, served over several published API documents."""

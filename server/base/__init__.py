@@ -1,0 +1,1 @@
+"""The vocabulary: errors, ids, time, settings, who is asking. No input or output."""

@@ -1,0 +1,278 @@
+"""Every setting, in one class. Each is an environment variable; nothing is read anywhere else.
+
+The variable is the field's name in capitals with `COUNTERSIGN_` before it, except `DATABASE_URL` and
+`REDIS_URL`, which are called what every platform calls them. docs/reference/settings.md is made from here.
+"""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from server.base.text import is_showable
+
+Network = IPv4Network | IPv6Network
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "10.0.2.2")
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The text names the variable and says why; the value itself is not in it."""
+
+
+class Settings(BaseSettings):
+    """The instance's settings, checked as a whole before anything starts."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERSIGN_",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    # --- where it runs ---
+    mode: Literal["development", "production"] = Field(
+        "development",
+        description="`production` refuses what only a tester needs (the movable clock) and insists on a "
+        "database of its own, a public https URL, and a decision about proxies.",
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="How many processes serve requests.")
+    server: Literal["uvicorn", "hypercorn"] = Field(
+        "uvicorn", description="`uvicorn` is faster; `hypercorn` speaks HTTP/2 too."
+    )
+    data_dir: Path = Field(
+        Path("data"),
+        description="Folder of the embedded PostgreSQL and of the master key, made at first start.",
+    )
+    database_url: str | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="A PostgreSQL 15+ to use, `postgresql://user:password@host/name`. Without it an embedded "
+        "PostgreSQL 18 runs in the data folder.",
+    )
+    database_connections: int = Field(
+        4, ge=2, le=100, description="Connections of each process besides the one that listens."
+    )
+    redis_url: str | None = Field(
+        None,
+        validation_alias="REDIS_URL",
+        description="A Valkey or Redis that all processes count rate limits in. Without it each process "
+        "counts for itself.",
+    )
+    master_key_file: Path | None = Field(
+        None,
+        description="File of the keys that seal secrets at rest, mode 0600; `master-keys.json` in the data "
+        "folder when unset. Made at first start. Without it sealed data cannot be opened: back it up, apart "
+        "from the database.",
+    )
+    run_jobs: bool = Field(
+        True, description="Whether serving processes also run the jobs; otherwise `countersign worker` must."
+    )
+    movable_clock: bool = Field(
+        False,
+        description="Lets testers move the instance's clock (`/testing/clock`). Never in production mode.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json` for machines, `console` for people."
+    )
+
+    # --- what phones and people are told ---
+    instance_name: str = Field(
+        "Countersign", min_length=1, max_length=200, description="The instance's name."
+    )
+    instance_description: str | None = Field(
+        None, max_length=1000, description="A sentence about the instance."
+    )
+    public_base_url: str | None = Field(
+        None,
+        description="The URL under which phones reach the device API; it goes into enrollment QRs as "
+        "`authUrl`. https, or http on a loopback host. A path prefix is kept.",
+    )
+    about_url: str | None = Field(None, description="Where people can read about the instance.")
+
+    # --- HTTP ---
+    trusted_proxies: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
+        None,
+        description="Addresses or CIDRs of proxies whose `X-Forwarded-For` or `Forwarded` is believed, "
+        "separated by commas; `none` for no proxy. Production insists on a decision.",
+    )
+    max_body_bytes: int = Field(65_536, ge=1024, description="The longest request body, in bytes.")
+    header_timeout_seconds: float = Field(
+        10, gt=0, description="How long a client may take to send its headers."
+    )
+    body_timeout_seconds: float = Field(10, gt=0, description="How long a client may take to send its body.")
+    idle_timeout_seconds: float = Field(
+        75, gt=0, description="How long an idle connection is kept open for the next request."
+    )
+    shutdown_grace_seconds: float = Field(
+        20, ge=0, description="How long requests under way may take to finish when the server stops."
+    )
+    max_waits: int = Field(10_000, ge=1, description="How many requests may wait in one process at one time.")
+    max_waits_per_caller: int = Field(
+        1_000, ge=1, description="How many requests of one integration or enrollment may wait in one process."
+    )
+    hot_lane: bool = Field(True, description="Serve the hot routes straight from ASGI; off only to compare.")
+    metrics_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        description="Who may read `/metrics`: addresses or CIDRs, separated by commas.",
+    )
+
+    # --- the protocol ---
+    bind_segments: Literal[10, 12] = Field(
+        10, description="How many segments the bind answer signs: 10, or 12 for the newest mobile apps."
+    )
+    enrollment_ttl_seconds: int = Field(
+        604_800,
+        ge=60,
+        le=31_536_000,
+        description="How long an invitation can be bound, unless it says otherwise.",
+    )
+    attempt_ttl_seconds: int = Field(
+        120,
+        ge=30,
+        le=600,
+        description="How long an attempt can be answered, unless its integration says otherwise.",
+    )
+    challenge_digits: int = Field(
+        6, ge=2, le=6, description="Digits of an attempt's challenge, unless its integration says otherwise."
+    )
+    max_failures: int = Field(
+        10, ge=1, le=100, description="Wrong challenges in a row after which an enrollment is locked."
+    )
+    expire_interval_seconds: float = Field(
+        5, gt=0, description="How often the job looks for what has expired without a reader."
+    )
+
+    # --- how often (docs/protocol/wire.md, 0.14): count/seconds ---
+    limit_pending: str = Field("30/60", description="Polls of one proved enrollment, as count/seconds.")
+    limit_respond: str = Field("20/60", description="Answers of one proved enrollment.")
+    limit_bind: str = Field("10/300", description="Bind and signed instance-info, together, of one address.")
+    limit_verify: str = Field("10/300", description="Verify of one address.")
+    limit_unproved: str = Field("30/60", description="Requests of one address whose proof fails.")
+    limit_create: str = Field("100/60", description="Attempts created by one integration.")
+    limit_wait: str = Field("200/60", description="Wait and cancel, together, of one integration.")
+    limit_failed_keys: str = Field("20/60", description="Failed API and operator keys of one address.")
+    limit_operator: str = Field("600/60", description="Requests of one operator key.")
+
+    @field_validator("trusted_proxies", "metrics_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip().lower() == "none":
+            return ()
+        return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+
+    @field_validator("public_base_url", "about_url")
+    @classmethod
+    def _absolute_url(cls, value: str | None) -> str | None:
+        """An https URL, or an http one on a loopback host, without its trailing slashes."""
+        if value is None or not value.strip():
+            return None
+        parts = urlsplit(value)
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        plain = value.isascii() and value.isprintable() and not set(value) & set(" |")
+        if (
+            not (plain and parts.hostname and (parts.scheme == "https" or local))
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError("must be an https URL without query or fragment (http only on a loopback host)")
+        return value.rstrip("/")
+
+    @field_validator("instance_name", "instance_description")
+    @classmethod
+    def _signable(cls, value: str | None) -> str | None:
+        """The instance's words are signed for phones, and are not the last segment of what is signed."""
+        if value is not None and ("|" in value or not is_showable(value, multiline=False)):
+            raise ValueError("must not contain '|', control or text-direction characters")
+        return value or None
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value or None
+
+    @field_validator(
+        "limit_pending",
+        "limit_respond",
+        "limit_bind",
+        "limit_verify",
+        "limit_unproved",
+        "limit_create",
+        "limit_wait",
+        "limit_failed_keys",
+        "limit_operator",
+    )
+    @classmethod
+    def _limit(cls, value: str) -> str:
+        count, _, seconds = value.partition("/")
+        if not (count.isdigit() and seconds.isdigit() and int(count) > 0 and int(seconds) > 0):
+            raise ValueError("must be count/seconds, such as 30/60")
+        return value
+
+    @model_validator(mode="after")
+    def _production_is_strict(self) -> Self:
+        if self.mode != "production":
+            return self
+        if self.movable_clock:
+            raise ValueError("COUNTERSIGN_MOVABLE_CLOCK cannot be on in production mode")
+        if self.database_url is None:
+            raise ValueError("DATABASE_URL must be set in production mode")
+        if self.trusted_proxies is None:
+            raise ValueError(
+                "COUNTERSIGN_TRUSTED_PROXIES must be set in production mode (`none` if there is none)"
+            )
+        if self.public_base_url is None or not self.public_base_url.startswith("https://"):
+            raise ValueError("COUNTERSIGN_PUBLIC_BASE_URL must be an https URL in production mode")
+        return self
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master keys are."""
+        return self.master_key_file or self.data_dir / "master-keys.json"
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The proxies that are believed; none when nothing was said."""
+        return self.trusted_proxies or ()
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"COUNTERSIGN_{field.upper()}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment, with *overrides* before them.
+
+    Raises:
+        SettingsError: One or more settings are wrong; the text has a line for each.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as refused:
+        raise SettingsError(
+            "\n".join(_sentence(error["loc"], error["msg"]) for error in refused.errors())
+        ) from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    reason = message.removeprefix("Value error, ")
+    if not location:
+        return f"{reason}."
+    name = str(location[0])
+    variable = variable_of(name) if name in Settings.model_fields else name
+    return f"{variable}: {reason}."

@@ -1,0 +1,22 @@
+"""countersign admin: what operators do, one command group for each kind of thing."""
+
+import typer
+
+from server.commands import (
+    api_keys,
+    attempts,
+    audit,
+    enrollments,
+    integrations,
+    operator_keys,
+    tenants,
+)
+
+app = typer.Typer(no_args_is_help=True, help="What operators do, directly on the instance's database.")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(integrations.app, name="integrations")
+app.add_typer(enrollments.app, name="enrollments")
+app.add_typer(api_keys.app, name="api-keys")
+app.add_typer(operator_keys.app, name="operator-keys")
+app.add_typer(attempts.app, name="attempts")
+app.add_typer(audit.app, name="audit")

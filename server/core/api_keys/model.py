@@ -1,0 +1,73 @@
+"""What a key is, apart from its secret."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+
+from server.base.secret import Secret
+
+Network = IPv4Network | IPv6Network
+
+# How many keys of one integration may work at one time.
+MAX_ACTIVE_API_KEYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An integration's API key as operators see it.
+
+    Args:
+        key_id: Its public name, `ezkey_ikey_` and 20 hex digits.
+        ip_whitelist: From where it may be used; empty for anywhere.
+        active: Whether it worked at the instant it was read: neither revoked nor expired.
+        replaced_by: The key that took its place when it was rotated.
+        last_used_at: To the minute.
+    """
+
+    id: int
+    organization_id: int
+    integration_id: int
+    key_id: str
+    label: str
+    ip_whitelist: tuple[Network, ...]
+    active: bool
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    replaced_by: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorKey:
+    """An operator's key as operators see it; the names mean what they mean for an `ApiKey`.
+
+    Args:
+        key_id: Its public part, `ezkey_okey_` and 20 hex digits.
+    """
+
+    id: int
+    key_id: str
+    label: str
+    active: bool
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedApiKey:
+    """A new API key with its secret, `ezkey_skey_` and 40 hex digits, which is nowhere else."""
+
+    key: ApiKey
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedOperatorKey:
+    """A new operator key with its whole text, public part and secret, which is nowhere else."""
+
+    key: OperatorKey
+    secret: Secret

@@ -1,0 +1,1 @@
+"""What happened: one record for each change of state, in the same transaction, without a secret."""

@@ -1,0 +1,1 @@
+"""One question to one phone: asked, read, answered, or ended."""

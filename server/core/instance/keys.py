@@ -1,0 +1,3 @@
+"""The master keys have changed on disk."""
+
+KEYS_TOPIC = "keys"

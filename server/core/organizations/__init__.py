@@ -1,0 +1,1 @@
+"""Tenants: whose integrations they are."""

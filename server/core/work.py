@@ -1,0 +1,170 @@
+"""What an action may touch, and how it is performed.
+
+Return commits. Raise forgets. `Refusal` remembers.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from server.base.clock import Clock
+from server.base.errors import AppError
+from server.base.principal import Actor, Principal
+from server.base.settings import Settings
+from server.core.audit.events import Event, Origin
+from server.core.audit.store import insert_events
+from server.crypto.sealing import KeyRing
+from server.db.pool import Connection, Database
+
+Command = TypeVar("Command")
+Outcome = TypeVar("Outcome")
+
+
+class Meter(Protocol):
+    """Counts what a caller does against its limits. The surfaces bring it; the core says what was proved."""
+
+    async def proved(self, subject: str) -> None:
+        """Possession of *subject* is proved: counts this request against it.
+
+        Raises:
+            TooManyRequests: It did this too often.
+        """
+
+    async def unproved(self) -> None:
+        """The request's proof failed: counts it against the client's address."""
+
+
+class Unmetered:
+    """The meter of callers without limits: jobs and the command line."""
+
+    async def proved(self, subject: str) -> None:
+        """Nothing is counted."""
+
+    async def unproved(self) -> None:
+        """Nothing is counted."""
+
+
+UNMETERED = Unmetered()
+
+
+class Refusal(Exception):
+    """A "no" that must be remembered: the work so far is committed, then *error* is raised."""
+
+    def __init__(self, error: AppError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@dataclass(slots=True)
+class Work:
+    """What an action may touch. Nothing of it is replaced during the work, except who the actor proved to be.
+
+    Args:
+        conn: One connection; under `Core.perform` with one open transaction.
+        now: The instant of this work: aware, UTC, the same for every line of it.
+        actor: Who is asking.
+        keys: The keys that seal secrets at rest.
+        settings: The instance's settings.
+        meter: Counts the caller's proofs, good and bad.
+        events: What happened; written to the audit log in the same transaction.
+        wakes: Topics of waiters to wake once the work is committed.
+    """
+
+    conn: Connection
+    now: datetime
+    actor: Principal
+    keys: KeyRing
+    settings: Settings
+    meter: Meter
+    events: list[Event] = field(default_factory=list)
+    wakes: list[str] = field(default_factory=list)
+
+    @property
+    def origin(self) -> Origin:
+        """When, where and by whom: what every audit record of this work has in common."""
+        return Origin.of(self.actor, self.now)
+
+    def prove_actor(self, kind: Actor, actor_id: str, organization_id: int) -> None:
+        """The rest of this work, and all of its audit records, is done by whom the caller proved to be."""
+        self.actor = replace(self.actor, kind=kind, id=actor_id, organization_id=organization_id)
+
+    def record(self, event: Event) -> None:
+        """*event* will be in the audit log if the work commits."""
+        self.events.append(event)
+
+    def wake(self, *topics: str) -> None:
+        """Whoever waits for *topics* is woken once the work is committed."""
+        self.wakes.extend(topics)
+
+
+Action = Callable[[Work, Command], Awaitable[Outcome]]
+
+
+class Core:
+    """The product as one object: performs actions, each with its own connection and instant."""
+
+    def __init__(self, settings: Settings, db: Database, keys: KeyRing, clock: Clock) -> None:
+        self.settings = settings
+        self.db = db
+        self.keys = keys
+        self.clock = clock
+        self.stopping = asyncio.Event()
+
+    async def perform(
+        self,
+        action: Action[Command, Outcome],
+        command: Command,
+        *,
+        actor: Principal,
+        meter: Meter = UNMETERED,
+    ) -> Outcome:
+        """*action* is done in one transaction, its events are in the audit log, its waiters are woken.
+
+        Raises:
+            AppError: The action refused. After a `Refusal` what it did until then is committed;
+                after anything else nothing is.
+        """
+        remembered: AppError | None = None
+        async with self._work(actor, meter) as work, work.conn.transaction():
+            try:
+                outcome = await action(work, command)
+            except Refusal as refusal:
+                remembered = refusal.error
+            if work.events:
+                await insert_events(work.conn, work.origin, work.events)
+        self._wake(work)
+        if remembered is not None:
+            raise remembered
+        return outcome  # type: ignore[possibly-undefined] # bound unless a refusal was remembered
+
+    async def perform_at_once(
+        self,
+        action: Action[Command, Outcome],
+        command: Command,
+        *,
+        actor: Principal,
+        meter: Meter = UNMETERED,
+    ) -> Outcome:
+        """*action* is done, each of its statements committed by itself: two round trips fewer.
+
+        For actions that only read, and for those whose whole change, audit records included, is one
+        statement. Such an action records no events here: they would not be in its transaction.
+        """
+        async with self._work(actor, meter) as work:
+            outcome = await action(work, command)
+        if work.events:
+            raise AssertionError("an action performed at once writes its own audit records")
+        self._wake(work)
+        return outcome
+
+    @asynccontextmanager
+    async def _work(self, actor: Principal, meter: Meter) -> AsyncIterator[Work]:
+        async with self.db.acquire() as conn:
+            yield Work(conn, self.clock.now(), actor, self.keys, self.settings, meter)
+
+    def _wake(self, work: Work) -> None:
+        if work.wakes:
+            self.db.wakeups.publish(*work.wakes)

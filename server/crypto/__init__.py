@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: the only user of PyNaCl and cryptography."""

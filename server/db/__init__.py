@@ -1,0 +1,1 @@
+"""Rows: the only user of asyncpg, Alembic, SQLAlchemy and the embedded PostgreSQL."""

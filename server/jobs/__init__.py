@@ -1,0 +1,1 @@
+"""Loops that call actions without anybody asking."""

@@ -1,0 +1,1 @@
+"""Other machines: each module is the only importer of its library."""

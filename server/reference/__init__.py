@@ -1,0 +1,1 @@
+"""docs/reference, written from the code: routes, errors, settings, schema, OpenAPI documents."""

@@ -1,0 +1,1 @@
+"""How the instance runs as processes: logs, the start, the workers, the stop, and the doctor."""

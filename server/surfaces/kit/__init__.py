@@ -1,0 +1,1 @@
+"""What every surface is made of: routes, dialects, guards, limits, and the two lanes that serve them."""

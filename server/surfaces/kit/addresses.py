@@ -1,0 +1,161 @@
+"""Who is at the other end: the client's address with trusted proxies taken off, and its bucket.
+
+A hop counts only if the hop before it is a configured proxy, so nobody outside chooses an address here.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from server.base.settings import Network
+
+Address = IPv4Address | IPv6Address
+
+UNKNOWN = "unknown"
+IPV6_BUCKET_BITS = 64
+MAX_HEADER_CHARACTERS = 4096
+MAX_ADDRESS_CHARACTERS = 45
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110's word for it
+_PAIR = re.compile(rf'[ \t]*({_TOKEN})=({_TOKEN}|"(?:[^"\\]|\\.)*")[ \t]*(;|,|$)')
+
+
+def parse_address(text: str) -> Address | None:
+    """*text* as an address, or None if it is not exactly one.
+
+    An IPv4 address mapped into IPv6 is the IPv4 address. A zone (`%eth0`) is not part of a client's address.
+    """
+    # The cache is not for texts as long as anybody likes.
+    return _parse(text) if len(text) <= MAX_ADDRESS_CHARACTERS else None
+
+
+@lru_cache(maxsize=8192)
+def _parse(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        return address.ipv4_mapped or address
+    return address
+
+
+@lru_cache(maxsize=8192)
+def bucket_of(address: str | None) -> str:
+    """Under which name an address is counted: an IPv4 address itself, an IPv6 one by its /64.
+
+    One customer commonly has a whole /64 (RFC 6177), so single IPv6 addresses would be no limit at all.
+    """
+    parsed = parse_address(address) if address else None
+    if parsed is None:
+        return UNKNOWN
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    kept = int(parsed) >> IPV6_BUCKET_BITS << IPV6_BUCKET_BITS
+    return f"{IPv6Address(kept)}/{IPV6_BUCKET_BITS}"
+
+
+class ClientAddresses:
+    """Tells the client's address, knowing which proxies are believed.
+
+    Args:
+        proxies: Networks of the proxies whose `X-Forwarded-For` or `Forwarded` is believed.
+    """
+
+    def __init__(self, proxies: Sequence[Network]) -> None:
+        self._proxies = tuple(proxies)
+
+    def of(self, peer: str | None, forwarded_for: str | None, forwarded: str | None) -> str | None:
+        """The client's address in canonical form; None where it is not known.
+
+        The peer itself, unless it is a believed proxy. Then hops are read from the right, and the first one
+        that is not a believed proxy is the client; at a hop that is not an address reading stops, and the
+        last good one stands. If both headers are sent and name different clients, one of them was not
+        written by the proxy, and the address is unknown.
+
+        Args:
+            peer: The socket's peer, as the server gives it.
+            forwarded_for: `X-Forwarded-For`, its lines joined by commas; None without it.
+            forwarded: `Forwarded`, likewise.
+
+        Source: RFC 7239, sections 4 to 6, for `Forwarded`.
+        """
+        nearest = parse_address(peer) if peer else None
+        if nearest is None:
+            return None
+        if not self._proxies or not self._believed(nearest):
+            return str(nearest)
+        claims = {
+            self._client(nearest, hops)
+            for header, hops in (
+                (forwarded_for, _x_forwarded_for(forwarded_for or "")),
+                (forwarded, _forwarded(forwarded or "")),
+            )
+            if header is not None
+        }
+        if not claims:
+            return str(nearest)
+        return str(claims.pop()) if len(claims) == 1 else None
+
+    def _believed(self, address: Address) -> bool:
+        return any(address.version == network.version and address in network for network in self._proxies)
+
+    def _client(self, peer: Address, hops: Iterator[Address | None]) -> Address:
+        client = peer
+        for hop in hops:
+            if hop is None:
+                break
+            client = hop
+            if not self._believed(hop):
+                break
+        return client
+
+
+def _x_forwarded_for(header: str) -> Iterator[Address | None]:
+    """The hops of an `X-Forwarded-For`, nearest first; None for one that is not an address."""
+    for hop in reversed(header.split(",")):
+        yield parse_address(hop.strip(" \t"))
+
+
+def _forwarded(header: str) -> Iterator[Address | None]:
+    """The `for` of each element of a `Forwarded`, nearest first; None for one that is not an address."""
+    if len(header) > MAX_HEADER_CHARACTERS:
+        yield None
+        return
+    elements: list[str | None] = [None]
+    position = 0
+    while position < len(header):
+        pair = _PAIR.match(header, position)
+        if pair is None:
+            # What is right of the fault was perhaps written by a proxy, but cannot be told apart safely.
+            yield None
+            return
+        name, value, delimiter = pair.groups()
+        if name.lower() == "for":
+            elements[-1] = value
+        if delimiter == ",":
+            elements.append(None)
+        position = pair.end()
+    for element in reversed(elements):
+        yield _node(element)
+
+
+def _node(value: str | None) -> Address | None:
+    """The address of a `for` value: an IPv4 one, or an IPv6 one in brackets, each with or without a port."""
+    if value is None:
+        return None
+    if value.startswith('"'):
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    if value.startswith("["):
+        host, closed, port = value[1:].partition("]")
+        if not closed or not re.fullmatch(r"(:[0-9]{1,5})?", port):
+            return None
+        found = parse_address(host)
+        return found if ":" in host else None
+    host, _, port = value.partition(":")
+    if ":" in value and not re.fullmatch(r"[0-9]{1,5}", port):
+        return None
+    return parse_address(host)

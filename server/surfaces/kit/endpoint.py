@@ -1,0 +1,179 @@
+"""A route made ready to serve, and the one place where refusals and failures become answers."""
+
+import structlog
+
+from server.base.errors import AppError, InternalError
+from server.base.settings import Settings
+from server.surfaces.kit.addresses import bucket_of
+from server.surfaces.kit.counting import Standing
+from server.surfaces.kit.exchange import ClientGone, Exchange, Response, enter, leave
+from server.surfaces.kit.limits import UNPROVED, By, Limit, enforce
+from server.surfaces.kit.metrics import Metrics, RequestInstrument, now
+from server.surfaces.kit.surface import Route, Surface
+
+HSTS = "max-age=31536000; includeSubDomains"
+UNKNOWN_ROUTE = "(none)"
+CLIENT_GONE_STATUS = 499  # nginx's word for it; it is only ever logged and counted
+
+_BODILESS = frozenset({204, 304})
+
+_log = structlog.get_logger("countersign.http")
+
+WireHeaders = list[tuple[bytes, bytes]]
+
+
+class Finisher:
+    """What every answer of one surface gets: its headers, a count, a line in the log."""
+
+    def __init__(self, surface: Surface, settings: Settings, metrics: Metrics) -> None:
+        self.surface = surface
+        self._metrics = metrics
+        self._instruments: dict[tuple[str, str], RequestInstrument] = {}
+        self._headers: WireHeaders = [
+            (b"x-surface", surface.name.encode("ascii")),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-store"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        ]
+        if (settings.public_base_url or "").startswith("https://"):
+            self._headers.append((b"strict-transport-security", HSTS.encode()))
+
+    def refuse(self, error: AppError, exchange: Exchange) -> Response:
+        """*error* in the surface's dialect."""
+        exchange.error_code = error.code
+        if error.__cause__ is not None:
+            exchange.error_cause = type(error.__cause__).__name__
+        return self.surface.dialect.refuse(error, exchange)
+
+    def fail(self, failure: Exception, exchange: Exchange) -> Response:
+        """What nobody foresaw, as an answer that tells nothing; the log has it with its traceback."""
+        _log.error(
+            "request.failed", exc_info=failure, request_id=exchange.request_id, route=exchange.route_path
+        )
+        return self.refuse(InternalError(), exchange)
+
+    def finish(self, exchange: Exchange, response: Response) -> tuple[int, WireHeaders, bytes]:
+        """The answer as it goes on the wire: status, headers, body. It is counted and logged by now."""
+        status, body = response.status, response.body
+        headers = self._headers.copy()
+        headers.append((b"x-request-id", exchange.request_id.encode("ascii")))
+        if status not in _BODILESS:
+            headers.append((b"content-length", b"%d" % len(body)))
+            if response.media_type is not None:
+                headers.append((b"content-type", response.media_type.encode("ascii")))
+        if exchange.standing is not None:
+            headers += _standing_headers(exchange.standing)
+        for name, value in response.headers:
+            headers.append((name.lower().encode("ascii"), value.encode("ascii")))
+        self.note(exchange, status)
+        return status, headers, b"" if exchange.method == "HEAD" else body
+
+    def note(self, exchange: Exchange, status: int) -> None:
+        """The request is counted, timed and logged as answered with *status*."""
+        seconds = now() - exchange.started
+        route = exchange.route_path or UNKNOWN_ROUTE
+        instrument = self._instruments.get((route, exchange.method))
+        if instrument is None:
+            instrument = self._metrics.instrument(self.surface.name, route, exchange.method)
+            if exchange.route_path:
+                self._instruments[route, exchange.method] = instrument
+        instrument.observe(status, seconds)
+        principal = exchange.principal
+        _log.info(
+            "request",
+            method=exchange.method,
+            route=route,
+            surface=self.surface.name,
+            status=status,
+            error=exchange.error_code,
+            cause=exchange.error_cause,
+            duration_ms=round(seconds * 1000, 3),
+            address=exchange.address,
+            request_id=exchange.request_id,
+            caller=principal.kind.value if principal else None,
+            caller_id=principal.id or None if principal else None,
+        )
+
+
+class Endpoint:
+    """One route with what its answers need, made once.
+
+    Args:
+        route: The route.
+        finisher: Its surface's.
+    """
+
+    __slots__ = ("_check", "_handler", "_limit", "finisher", "route", "template")
+
+    def __init__(self, route: Route, finisher: Finisher) -> None:
+        self.route = route
+        self.finisher = finisher
+        self.template = route.template
+        self._check = route.guard.check
+        self._handler = route.handler
+        self._limit: Limit = route.limit
+
+    async def answer(self, exchange: Exchange) -> Response:
+        """The route's answer, or the refusal or failure of any step before it.
+
+        Guard, limit, handler, in this order; the body is read when the handler asks for it.
+
+        Raises:
+            ClientGone: Nobody waits for the answer.
+        """
+        exchange.route_path = self.template
+        exchange.limit = self._limit
+        entered = enter(exchange)
+        try:
+            exchange.principal = await self._check(exchange)
+            await _admit(exchange, self._limit)
+            return await self._handler()
+        except AppError as refusal:
+            return self.finisher.refuse(refusal, exchange)
+        except ClientGone:
+            self.finisher.note(exchange, CLIENT_GONE_STATUS)
+            raise
+        except Exception as failure:  # noqa: BLE001 - the last resort: nothing may reach the server's own page
+            return self.finisher.fail(failure, exchange)
+        finally:
+            leave(entered)
+
+
+async def _admit(exchange: Exchange, limit: Limit) -> None:
+    """The request is within what its route's limit can tell before the action runs.
+
+    Raises:
+        TooManyRequests: It is not.
+    """
+    if limit.by is By.NOBODY:
+        return
+    limiter = exchange.serving.limiter
+    if limit.by is By.PROVED:
+        standing = await limiter.look(UNPROVED, bucket_of(exchange.address))
+        if standing.allowed:
+            return
+    elif limit.by is By.CALLER:
+        standing = await limiter.hit(limit, _caller_key(exchange))
+    else:
+        standing = await limiter.hit(limit, bucket_of(exchange.address))
+    exchange.show(standing)
+    enforce(standing)
+
+
+def _caller_key(exchange: Exchange) -> str:
+    caller = exchange.caller
+    return (
+        str(caller.integration_id)
+        if caller.integration_id is not None
+        else f"{caller.kind.value}:{caller.id}"
+    )
+
+
+def _standing_headers(standing: Standing) -> WireHeaders:
+    """X-RateLimit-Reset is in seconds from now, until the whole budget is free again."""
+    return [
+        (b"x-ratelimit-limit", b"%d" % standing.limit),
+        (b"x-ratelimit-remaining", b"%d" % standing.remaining),
+        (b"x-ratelimit-reset", b"%d" % standing.reset_seconds),
+    ]

@@ -1,0 +1,286 @@
+"""One request and its answer, as routes, guards and dialects see them: neither Quart nor ASGI."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from server.base.errors import InvalidFields
+from server.base.ids import new_request_id
+from server.base.principal import Actor, Principal
+from server.core.work import Core
+from server.surfaces.kit.counting import Standing
+from server.surfaces.kit.limits import UNLIMITED, Limit, RequestMeter
+from server.surfaces.kit.metrics import now
+from server.surfaces.kit.serving import Serving
+
+MAX_QUERY_PARAMETERS = 50
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection while the request waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. What every answer of a surface carries is added when it is sent.
+
+    Args:
+        status: The status code.
+        body: The bytes; empty for none.
+        media_type: The Content-Type of the body.
+        headers: Further headers, in ASCII.
+    """
+
+    status: int
+    body: bytes = b""
+    media_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+async def _no_body() -> bytes:
+    return b""
+
+
+def _watch_nothing() -> None:
+    """The lane notices by itself when the client goes."""
+
+
+class Exchange:
+    """One request while it is answered.
+
+    Args:
+        serving: The process's parts.
+        surface: The name of the surface that answers.
+        method: As the client sent it.
+        path: Decoded, without a mount prefix.
+        raw_query: The query string as sent, without its question mark.
+        raw_headers: Names in lower case, in the order in which they came.
+        peer: The address at the other end of the socket.
+    """
+
+    __slots__ = (
+        "_address",
+        "_address_known",
+        "_gone",
+        "_headers",
+        "_idle_task",
+        "error_cause",
+        "error_code",
+        "limit",
+        "method",
+        "params",
+        "path",
+        "peer",
+        "principal",
+        "raw_headers",
+        "raw_query",
+        "receive_body",
+        "request_id",
+        "route_path",
+        "serving",
+        "standing",
+        "started",
+        "subject",
+        "surface",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        serving: Serving,
+        *,
+        surface: str,
+        method: str,
+        path: str,
+        raw_query: bytes,
+        raw_headers: RawHeaders,
+        peer: str | None,
+    ) -> None:
+        self.serving = serving
+        self.surface = surface
+        self.method = method
+        self.path = path
+        self.raw_query = raw_query
+        self.raw_headers = raw_headers
+        self.peer = peer
+        self.request_id = new_request_id()
+        self.started = now()
+        self.params: dict[str, int] = {}
+        self.receive_body: Callable[[], Awaitable[bytes]] = _no_body
+        self.watch: Callable[[], None] = _watch_nothing
+        self.route_path = ""
+        self.limit: Limit = UNLIMITED
+        self.standing: Standing | None = None
+        self.subject: str | None = None
+        self.principal: Principal | None = None
+        self.error_code: str | None = None
+        self.error_cause: str | None = None
+        self._address: str | None = None
+        self._address_known = False
+        self._headers: dict[bytes, bytes] | None = None
+        self._gone: asyncio.Event | None = None
+        self._idle_task: asyncio.Task[object] | None = None
+
+    @property
+    def core(self) -> Core:
+        """The product."""
+        return self.serving.core
+
+    # --- who ---
+
+    @property
+    def address(self) -> str | None:
+        """The client's address, trusted proxies taken off; None where it is not known."""
+        if not self._address_known:
+            self._address = self.serving.clients.of(
+                self.peer, self.header("x-forwarded-for"), self.header("forwarded")
+            )
+            self._address_known = True
+        return self._address
+
+    @property
+    def caller(self) -> Principal:
+        """Who is asking, as far as is known by now."""
+        return self.principal or self.nobody()
+
+    def nobody(self) -> Principal:
+        """Somebody at this address of whom nothing is proved."""
+        return Principal(
+            kind=Actor.ANYONE, surface=self.surface, address=self.address, request_id=self.request_id
+        )
+
+    @property
+    def meter(self) -> RequestMeter:
+        """Counts what this request proves, or fails to prove, against its route's limit."""
+        return RequestMeter(
+            self.serving.limiter, self.limit, self.address, proves=self._proved, shows=self.show
+        )
+
+    def show(self, standing: Standing) -> None:
+        """The answer's X-RateLimit headers will tell *standing*."""
+        self.standing = standing
+
+    def _proved(self, subject: str) -> None:
+        self.subject = subject
+
+    # --- what ---
+
+    def header(self, name: str) -> str | None:
+        """The header's value, its lines joined by commas; None if it was not sent.
+
+        Args:
+            name: In lower case.
+        """
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = _joined(self.raw_headers)
+        value = headers.get(name.encode("latin-1"))
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The query's parameters, decoded, in the order in which they came.
+
+        Raises:
+            InvalidFields: They are not UTF-8, hold U+0000, or there are more than fifty.
+        """
+        if not self.raw_query:
+            return []
+        try:
+            pairs = parse_qsl(
+                self.raw_query.decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=MAX_QUERY_PARAMETERS,
+            )
+        except ValueError as cause:
+            raise InvalidFields("The query could not be read") from cause
+        if any("\0" in name or "\0" in value for name, value in pairs):
+            raise InvalidFields("The query could not be read")
+        return pairs
+
+    async def body(self) -> bytes:
+        """The whole body. It is read when it is asked for, which is after the guard and the limit.
+
+        Raises:
+            BodyTooLarge: It is longer than the instance accepts.
+            BodyTooSlow: It did not arrive in time.
+            ClientGone: The client closed the connection before it was complete.
+        """
+        with self.idle():
+            return await self.receive_body()
+
+    # --- whether anybody still listens ---
+
+    @property
+    def gone(self) -> asyncio.Event:
+        """Set once the client has closed the connection. Noticed only where the request reads or waits."""
+        if self._gone is None:
+            self._gone = asyncio.Event()
+        return self._gone
+
+    def leave(self) -> None:
+        """The client has closed the connection: waiting ends; work that is being done goes on."""
+        if self.gone.is_set():
+            return
+        self.gone.set()
+        if self._idle_task is not None:
+            self._idle_task.cancel()
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Inside, the request only waits, and is given up when the client goes.
+
+        Raises:
+            ClientGone: It went.
+        """
+        if self._gone is not None and self._gone.is_set():
+            raise ClientGone
+        task = self._idle_task = asyncio.current_task()
+        try:
+            yield
+        except asyncio.CancelledError:
+            # Whoever else cancelled this task, such as a server that stops, still has its way.
+            if task is None or self._gone is None or not self._gone.is_set() or task.uncancel() > 0:
+                raise
+            raise ClientGone from None
+        finally:
+            self._idle_task = None
+
+
+def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:
+    """Each header's value by its name; the lines of one that was sent more than once joined by commas."""
+    headers = dict(raw_headers)
+    if len(headers) == len(raw_headers):
+        return headers
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in raw_headers:
+        lines.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in lines.items()}
+
+
+_current: ContextVar[Exchange] = ContextVar("exchange")
+
+
+def current_exchange() -> Exchange:
+    """The exchange that the present task answers.
+
+    Raises:
+        LookupError: It answers none.
+    """
+    return _current.get()
+
+
+def enter(exchange: Exchange) -> Token[Exchange]:
+    """*exchange* is the current one, until `leave` is called with what this returns."""
+    return _current.set(exchange)
+
+
+def leave(entered: Token[Exchange]) -> None:
+    """The exchange that was current before is so again."""
+    _current.reset(entered)

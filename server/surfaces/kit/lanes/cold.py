@@ -1,0 +1,174 @@
+"""The cold lane: Quart, which serves every route.
+
+Quart sees each route under its surface's mount prefix, so that two documents may one day claim the same bare
+path; the gateway has put the prefix there. Which client, which surface, how to refuse: all that is decided
+outside it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart import Quart, request
+from quart import Response as QuartResponse
+from quart.asgi import ASGIHTTPConnection
+from quart.wrappers import Request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import (
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
+from werkzeug.exceptions import (
+    MethodNotAllowed as WrongMethod,
+)
+from werkzeug.routing import BaseConverter, Map, ValidationError
+
+from server.base.errors import AppError, BodyTooLarge, BodyTooSlow, MethodNotAllowed, RouteNotFound
+from server.base.ids import MAX_SMALL_ID
+from server.base.settings import Settings
+from server.surfaces.kit.asgi import Receive, Scope, Send
+from server.surfaces.kit.endpoint import CLIENT_GONE_STATUS, Endpoint, Finisher
+from server.surfaces.kit.exchange import ClientGone, Exchange
+from server.surfaces.kit.lanes.hot import ID_PATTERN
+from server.surfaces.kit.resolver import MOUNTS
+from server.surfaces.kit.surface import Route
+
+KEPT = "countersign"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the gateway knows of a request, kept in its scope while Quart has it."""
+
+    exchange: Exchange
+    finisher: Finisher
+
+
+class ColdLane:
+    """A Quart application with all routes.
+
+    Args:
+        endpoints: All of them, hot ones too.
+        settings: How long, and how slow, a body may be.
+    """
+
+    def __init__(self, endpoints: Iterable[Endpoint], settings: Settings) -> None:
+        app = Quart("countersign", static_folder=None, template_folder=None)
+        app.asgi_http_class = _Connection
+        app.config.update(
+            MAX_CONTENT_LENGTH=settings.max_body_bytes,
+            BODY_TIMEOUT=settings.body_timeout_seconds,
+            PROVIDE_AUTOMATIC_OPTIONS=False,
+        )
+        app.url_map.merge_slashes = False
+        app.url_map.converters["int32"] = _SmallId
+        for endpoint in endpoints:
+            app.add_url_rule(
+                _rule(endpoint.route),
+                endpoint=f"{endpoint.route.method} {_rule(endpoint.route)}",
+                view_func=_view(endpoint),
+                methods=[endpoint.route.method],
+                provide_automatic_options=False,
+            )
+        app.register_error_handler(HTTPException, _unrouted)
+        # ASGI's words are plain mappings here and typed ones there.
+        self._asgi = cast("Callable[[Scope, Receive, Send], Awaitable[None]]", app.asgi_app)
+
+    async def serve(
+        self, finisher: Finisher, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """The request is answered, by *finisher*'s surface if no route does."""
+        inner = {
+            **scope,
+            "path": f"{MOUNTS}{finisher.surface.mount}{exchange.path}",
+            "root_path": "",
+            KEPT: _Kept(exchange, finisher),
+        }
+        await self._asgi(inner, receive, send)
+
+
+class _SmallId(BaseConverter):
+    """An id from 1 to 2**31 - 1 in decimal digits without leading zeros; no other text matches."""
+
+    regex = ID_PATTERN
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map)
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number > MAX_SMALL_ID:
+            raise ValidationError
+        return number
+
+
+class _Connection(ASGIHTTPConnection):
+    """Quart's, but work that is being done is not cut off when the client goes: only waiting ends.
+
+    The request is handled in the server's own task, so that a server that cancels it cancels all of it.
+    """
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        request = self._create_request_from_scope(send)
+        receiver = asyncio.create_task(self.handle_messages(request, receive))
+        try:
+            await self.handle_request(request, send)
+        finally:
+            receiver.cancel()
+
+    async def handle_messages(self, request: Request, receive: ASGIReceiveCallable) -> None:
+        await super().handle_messages(request, receive)
+        _kept(self.scope).exchange.leave()
+
+
+def _kept(scope: object) -> _Kept:
+    return cast("Mapping[str, _Kept]", scope)[KEPT]
+
+
+def _rule(route: Route) -> str:
+    path = route.path
+    for name in route.parameters:
+        path = path.replace(f"{{{name}:int32}}", f"<int32:{name}>")
+    return f"{MOUNTS}{route.surface.mount}{path}"
+
+
+def _view(endpoint: Endpoint) -> Callable[..., Awaitable[QuartResponse]]:
+    async def view(**params: int) -> QuartResponse:
+        exchange = _kept(request.scope).exchange
+        exchange.params = params
+        exchange.receive_body = _body
+        try:
+            response = await endpoint.answer(exchange)
+        except ClientGone:
+            return QuartResponse(status=CLIENT_GONE_STATUS)
+        return _finished(*endpoint.finisher.finish(exchange, response))
+
+    return view
+
+
+async def _body() -> bytes:
+    try:
+        return await request.get_data(cache=True, as_text=False, parse_form_data=False)
+    except RequestEntityTooLarge as cause:
+        raise BodyTooLarge from cause
+    except RequestTimeout as cause:
+        raise BodyTooSlow from cause
+
+
+async def _unrouted(error: HTTPException) -> QuartResponse:
+    """What Quart itself refuses: a path that no route has, or a method that the path does not take."""
+    kept = _kept(request.scope)
+    refusal: AppError = RouteNotFound()
+    if isinstance(error, WrongMethod):
+        refusal = MethodNotAllowed(tuple(sorted(error.valid_methods or ())))
+    response = kept.finisher.refuse(refusal, kept.exchange)
+    return _finished(*kept.finisher.finish(kept.exchange, response))
+
+
+def _finished(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> QuartResponse:
+    response = QuartResponse(body, status=status)
+    response.headers = Headers([(name.decode("ascii"), value.decode("ascii")) for name, value in headers])
+    return response

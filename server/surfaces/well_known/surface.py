@@ -1,0 +1,35 @@
+"""The surface, its dialect, and the guard of what only neighbours may read."""
+
+from ipaddress import ip_address
+
+from server.base.errors import RouteNotFound
+from server.base.principal import Principal
+from server.surfaces.kit.dialect import problem_dialect
+from server.surfaces.kit.exchange import Exchange
+from server.surfaces.kit.surface import Guard, Surface
+
+DIALECT = problem_dialect("well_known", type_base="https://ezkey.io/problems/")
+
+surface = Surface("well_known", base="", dialect=DIALECT, title="Health, metrics and the testers' clock")
+
+
+async def _neighbour(exchange: Exchange) -> Principal:
+    """Somebody at an address of the setting `metrics_networks`; for others there is nothing here."""
+    try:
+        address = ip_address(exchange.address or "")
+    except ValueError:
+        raise RouteNotFound from None
+    if not any(address in network for network in exchange.core.settings.metrics_networks):
+        raise RouteNotFound
+    return exchange.nobody()
+
+
+async def _tester(exchange: Exchange) -> Principal:
+    """Anybody, where the setting `movable_clock` is on; elsewhere there is nothing here."""
+    if not exchange.core.settings.movable_clock:
+        raise RouteNotFound
+    return exchange.nobody()
+
+
+neighbour = Guard("neighbour", _neighbour, refusal=RouteNotFound)
+tester = Guard("tester", _tester, refusal=RouteNotFound)

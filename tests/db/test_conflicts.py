@@ -1,0 +1,54 @@
+import asyncpg
+import pytest
+
+from server.base.errors import IntegrationNameTaken, TenantNameTaken
+from server.db.conflicts import unique
+from server.db.pool import Connection
+
+
+@pytest.fixture
+async def names(conn: Connection) -> Connection:
+    """A table with two unique constraints, one row in it."""
+    await conn.execute(
+        """
+        CREATE TEMPORARY TABLE names (
+            name  text CONSTRAINT names_name_key UNIQUE,
+            alias text NOT NULL CONSTRAINT names_alias_key UNIQUE
+        ) ON COMMIT DROP
+        """
+    )
+    await conn.execute("INSERT INTO names VALUES ('anna', 'a')")
+    return conn
+
+
+async def test_breaking_the_named_constraint_is_our_error(names: Connection) -> None:
+    with pytest.raises(TenantNameTaken) as raised, unique("names_name_key", TenantNameTaken()):
+        await names.execute("INSERT INTO names VALUES ('anna', 'b')")
+
+    assert isinstance(raised.value.__cause__, asyncpg.UniqueViolationError)
+
+
+async def test_breaking_another_constraint_passes(names: Connection) -> None:
+    with pytest.raises(asyncpg.UniqueViolationError), unique("names_name_key", TenantNameTaken()):
+        await names.execute("INSERT INTO names VALUES ('berta', 'a')")
+
+
+async def test_two_constraints_have_two_errors(names: Connection) -> None:
+    with (
+        pytest.raises(IntegrationNameTaken),
+        unique("names_name_key", TenantNameTaken()),
+        unique("names_alias_key", IntegrationNameTaken()),
+    ):
+        await names.execute("INSERT INTO names VALUES ('berta', 'a')")
+
+
+async def test_other_failures_pass(names: Connection) -> None:
+    with pytest.raises(asyncpg.NotNullViolationError), unique("names_name_key", TenantNameTaken()):
+        await names.execute("INSERT INTO names VALUES ('berta', NULL)")
+
+
+async def test_what_succeeds_stays(names: Connection) -> None:
+    with unique("names_name_key", TenantNameTaken()):
+        await names.execute("INSERT INTO names VALUES ('berta', 'b')")
+
+    assert await names.fetchval("SELECT count(*) FROM names") == 2

@@ -1,0 +1,458 @@
+"""Clients that believe nothing: every answer is held against its surface's OpenAPI document.
+
+    httpx2.AsyncClient(transport=Checked(httpx2.ASGITransport(gateway)), base_url="http://countersign.test")
+    httpx2.AsyncClient(transport=Checked(httpx2.AsyncHTTPTransport()), base_url="http://127.0.0.1:8080")
+    httpx2.Client(transport=CheckedSync(httpx2.HTTPTransport()), base_url="http://127.0.0.1:8080")
+
+Checked are the path, the method, the status, the media type, the body with its formats, the headers that the
+document demands, and what the server took as a good request. An answer's object has no member that its
+schema does not name. Documents: `published/` for the two that others wrote, changed only as
+`divergences.json` says and gives reasons for; the rest is written from the product's routes.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from server.surfaces import ezkey_admin, well_known
+from server.surfaces.kit.openapi import openapi_document
+
+CONTRACTS = Path(__file__).parent.parent / "contracts"
+PUBLISHED = ("ezkey_device", "ezkey_integration")
+WRITTEN = (ezkey_admin.surface, well_known.surface)
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+METHODS = ("get", "post", "put", "patch", "delete")
+
+_MOUNT = re.compile(r"^/s/[^/]+(?=/)")
+_FORMATS = FormatChecker(formats=("date-time", "uri", "uuid", "email"))
+
+
+class ContractBroken(AssertionError):
+    """An answer is not what the document says."""
+
+
+@_FORMATS.checks("int32")
+def _is_int32(value: object) -> bool:
+    return not isinstance(value, int) or -(2**31) <= value < 2**31
+
+
+@_FORMATS.checks("int64")
+def _is_int64(value: object) -> bool:
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
+# --- documents ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One way in which the product's answers are not what a published document says, and why.
+
+    Args:
+        id: What tests call it.
+        reason: Why, in a sentence.
+        operations: The ids of the operations whose description `merge` changes; `*` for all; none for the
+            whole document.
+        merge: The change, as a JSON merge patch (RFC 7396).
+        counterexample: For one that promises more than the published document: what it rules out.
+    """
+
+    id: str
+    reason: str
+    merge: Mapping[str, Any]
+    operations: tuple[str, ...] = ()
+    counterexample: Mapping[str, Any] | None = None
+
+
+@cache
+def published(surface: str) -> Mapping[str, Any]:
+    """The document as its authors published it."""
+    document: dict[str, Any] = json.loads((CONTRACTS / "published" / f"{surface}.json").read_bytes())
+    return document
+
+
+@cache
+def divergences(surface: str) -> tuple[Divergence, ...]:
+    """Where the product says something else, in the order in which the changes are made."""
+    entries = json.loads((CONTRACTS / "divergences.json").read_bytes())[surface]
+    return tuple(
+        Divergence(
+            id=entry["id"],
+            reason=entry["reason"],
+            merge=entry["merge"],
+            operations=tuple(entry.get("operations", ())),
+            counterexample=entry.get("counterexample"),
+        )
+        for entry in entries
+    )
+
+
+def diverged(document: Mapping[str, Any], changes: Sequence[Divergence]) -> dict[str, Any]:
+    """*document* with *changes*; itself it stays as it is."""
+    changed: dict[str, Any] = deepcopy(dict(document))
+    for change in changes:
+        if not change.operations:
+            changed = merged(changed, change.merge)
+            continue
+        for operations in changed["paths"].values():
+            for method, operation in operations.items():
+                if "*" in change.operations or operation["operationId"] in change.operations:
+                    operations[method] = merged(operation, change.merge)
+    return changed
+
+
+def merged(target: object, patch: object) -> Any:  # noqa: ANN401 - JSON
+    """*target* after a JSON merge patch. Source: RFC 7396, section 2."""
+    if not isinstance(patch, Mapping):
+        return deepcopy(patch)
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+# --- what is checked -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One request and what was answered."""
+
+    method: str
+    path: str
+    status: int
+    headers: httpx2.Headers
+    body: bytes
+    request_body: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} -> {self.status} {self.body[:500]!r}"
+
+    @property
+    def media_type(self) -> str:
+        """Of the body, without its parameters."""
+        content_type: str = self.headers.get("content-type", "")
+        return content_type.partition(";")[0].strip().lower()
+
+    @property
+    def plain_path(self) -> str:
+        """The path as documents write it, without a mount prefix."""
+        return _MOUNT.sub("", self.path)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a document."""
+
+    id: str
+    method: str
+    template: str
+    description: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def pointer(self) -> str:
+        """Where the document describes it."""
+        return f"/paths/{_escaped(self.template)}/{self.method.lower()}"
+
+    def is_at(self, path: str) -> bool:
+        """Whether *path* is one of its own."""
+        return re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(self.template)), path) is not None
+
+
+class Contract:
+    """What one surface promises.
+
+    Args:
+        surface: Its name, as X-Surface says it.
+        document: OpenAPI 3.1.
+    """
+
+    def __init__(self, surface: str, document: Mapping[str, Any]) -> None:
+        self.surface = surface
+        self.document = document
+        self.operations: dict[str, Operation] = {
+            operation["operationId"]: Operation(operation["operationId"], method.upper(), template, operation)
+            for template, path_item in document["paths"].items()
+            for method, operation in path_item.items()
+            if method in METHODS
+        }
+        self._validators: dict[str, Draft202012Validator] = {}
+        self._open = _registry(document)
+        self._closed = _registry(_without_other_members(document))
+
+    def operation_of(self, method: str, path: str) -> Operation | None:
+        """The operation that answers, the literal path before the one with an id in it."""
+        found = [it for it in self.operations.values() if it.method == method and it.is_at(path)]
+        return min(found, key=lambda it: it.template.count("{"), default=None)
+
+    def methods_at(self, path: str) -> set[str]:
+        """Which methods *path* takes."""
+        return {it.method for it in self.operations.values() if it.is_at(path)}
+
+    def check(self, answer: Answer) -> Operation | None:
+        """*answer* is as the document says; the operation that gave it, if there is one at its path.
+
+        Raises:
+            ContractBroken: It is not.
+        """
+        if answer.headers.get("x-surface") != self.surface:
+            raise ContractBroken(f"{answer}: X-Surface does not say {self.surface}")
+        path = answer.plain_path
+        operation = self.operation_of(answer.method, path)
+        if operation is not None:
+            self._check_answer(answer, operation.description["responses"], f"{operation.pointer}/responses")
+            if answer.status < 300:
+                self._check_request(answer, operation)
+            return operation
+        if answer.method == "HEAD" and (shadowed := self.operation_of("GET", path)) is not None:
+            if answer.body or str(answer.status) not in shadowed.description["responses"]:
+                raise ContractBroken(f"{answer}: is not what GET would be, without its body")
+            return None
+        self._check_anywhere(answer, self.methods_at(path))
+        return None
+
+    def _check_anywhere(self, answer: Answer, methods: set[str]) -> None:
+        """A path or a method that no operation has is refused in the surface's own shape."""
+        if methods:
+            allowed = set(re.split(r",\s*", answer.headers.get("allow", "")))
+            if answer.status != 405 or allowed - {"HEAD"} != methods:
+                raise ContractBroken(f"{answer}: does not say 405 and that {methods} are allowed")
+        elif answer.status != 404:
+            raise ContractBroken(f"{answer}: there is no such operation")
+        if answer.method != "HEAD":
+            schema = "Error" if "Error" in self.document["components"]["schemas"] else "ProblemDetail"
+            self._check_json(answer, f"/components/schemas/{schema}", answer.body, closed=True)
+            self._check_media_type(answer, ("*/*",))
+
+    def _check_answer(self, answer: Answer, responses: Mapping[str, Any], pointer: str) -> None:
+        status = str(answer.status)
+        if status not in responses:
+            raise ContractBroken(f"{answer}: the status is not documented, but {sorted(responses)}")
+        response, pointer = responses[status], f"{pointer}/{status}"
+        for name, header in response.get("headers", {}).items():
+            self._check_header(answer, name, header, f"{pointer}/headers/{_escaped(name)}/schema")
+        content = response.get("content")
+        if not content:
+            # Metrics and pictures are not JSON, and documents written from routes do not speak of them.
+            if answer.body and (answer.status != 200 or answer.media_type in {JSON, PROBLEM}):
+                raise ContractBroken(f"{answer}: no body is documented")
+            return
+        documented = self._check_media_type(answer, tuple(content))
+        if "schema" in content[documented]:
+            schema = f"{pointer}/content/{_escaped(documented)}/schema"
+            self._check_json(answer, schema, answer.body, closed=True)
+
+    def _check_media_type(self, answer: Answer, documented: tuple[str, ...]) -> str:
+        """Which of the *documented* media types the answer has. Where any would do, clients need JSON."""
+        if answer.media_type in documented:
+            return answer.media_type
+        expected = JSON if answer.status < 400 else PROBLEM
+        if "*/*" not in documented or answer.media_type != expected:
+            raise ContractBroken(f"{answer}: {answer.media_type!r} is not documented, but {documented}")
+        return "*/*"
+
+    def _check_header(self, answer: Answer, name: str, header: Mapping[str, Any], schema: str) -> None:
+        value: str | None = answer.headers.get(name)
+        if value is None:
+            if header.get("required", False):
+                raise ContractBroken(f"{answer}: there is no {name}")
+            return
+        encoded = value.encode() if header["schema"].get("type") == "integer" else json.dumps(value).encode()
+        self._check_json(answer, schema, encoded, closed=False)
+
+    def _check_request(self, answer: Answer, operation: Operation) -> None:
+        """What was taken as good is good by the document."""
+        body = operation.description.get("requestBody", {})
+        if not answer.request_body and not body.get("required", False):
+            return
+        for media_type in body.get("content", {}):
+            schema = f"{operation.pointer}/requestBody/content/{_escaped(media_type)}/schema"
+            self._check_json(answer, schema, answer.request_body, closed=False)
+
+    def _check_json(self, answer: Answer, pointer: str, text: bytes, *, closed: bool) -> None:
+        try:
+            value = json.loads(text)
+        except ValueError as cause:
+            raise ContractBroken(f"{answer}: {text[:200]!r} is not JSON") from cause
+        faults = sorted(self._validator(pointer, closed=closed).iter_errors(value), key=_place)
+        if faults:
+            told = "\n".join(f"  {_place(fault)}: {fault.message}" for fault in faults)
+            raise ContractBroken(f"{answer}: is not {pointer}\n{told}")
+
+    def _validator(self, pointer: str, *, closed: bool) -> Draft202012Validator:
+        name = f"{pointer} {closed}"
+        if name not in self._validators:
+            self._validators[name] = Draft202012Validator(
+                {"$ref": f"urn:contract#{quote(pointer, safe='/~')}"},
+                registry=self._closed if closed else self._open,
+                format_checker=_FORMATS,
+            )
+        return self._validators[name]
+
+
+class Contracts:
+    """The contracts of all surfaces, and a place for every answer that was checked against them."""
+
+    def __init__(self, contracts: Sequence[Contract]) -> None:
+        self._by_surface = {contract.surface: contract for contract in contracts}
+
+    def __getitem__(self, surface: str) -> Contract:
+        return self._by_surface[surface]
+
+    def __iter__(self) -> Iterator[Contract]:
+        return iter(self._by_surface.values())
+
+    def of(self, answer: Answer) -> Contract:
+        """Whose the path is; where it is nobody's, the surface's that answered.
+
+        Raises:
+            ContractBroken: No surface says that it answered.
+        """
+        for contract in self:
+            if contract.methods_at(answer.plain_path):
+                known = [it for it in self if answer.method in it.methods_at(answer.plain_path)]
+                return known[0] if known else contract
+        surface: str = answer.headers.get("x-surface", "")
+        if surface not in self._by_surface:
+            raise ContractBroken(f"{answer}: X-Surface names no surface")
+        return self._by_surface[surface]
+
+    def check(self, answer: Answer) -> None:
+        """*answer* is what its surface's document says.
+
+        Raises:
+            ContractBroken: It is not.
+        """
+        self.of(answer).check(answer)
+
+
+@cache
+def contracts() -> Contracts:
+    """The contracts as they stand: published with their divergences, the others as their routes say."""
+    told = [Contract(name, diverged(published(name), divergences(name))) for name in PUBLISHED]
+    written = [
+        Contract(surface.name, json.loads(json.dumps(openapi_document(surface, version="0"))))
+        for surface in WRITTEN
+    ]
+    return Contracts(told + written)
+
+
+# --- clients -------------------------------------------------------------------------------------------
+
+
+class Checked(httpx2.AsyncBaseTransport):
+    """Another transport, each of whose answers is checked before anybody sees it.
+
+    Args:
+        transport: What carries the requests.
+        seen: Every answer is added to it, when it is given.
+    """
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport, seen: list[Answer] | None = None) -> None:
+        self._transport = transport
+        self._seen = seen
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, which is as the documents say.
+
+        Raises:
+            ContractBroken: It is not.
+        """
+        response = await self._transport.handle_async_request(request)
+        await response.aread()
+        _check(request, response, self._seen)
+        return response
+
+    async def aclose(self) -> None:
+        """The transport is closed."""
+        await self._transport.aclose()
+
+
+class CheckedSync(httpx2.BaseTransport):
+    """`Checked`, for clients without a loop."""
+
+    def __init__(self, transport: httpx2.BaseTransport, seen: list[Answer] | None = None) -> None:
+        self._transport = transport
+        self._seen = seen
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, which is as the documents say.
+
+        Raises:
+            ContractBroken: It is not.
+        """
+        response = self._transport.handle_request(request)
+        response.read()
+        _check(request, response, self._seen)
+        return response
+
+    def close(self) -> None:
+        """The transport is closed."""
+        self._transport.close()
+
+
+def _check(request: httpx2.Request, response: httpx2.Response, seen: list[Answer] | None) -> None:
+    answer = Answer(
+        method=request.method,
+        path=request.url.path,
+        status=response.status_code,
+        headers=response.headers,
+        body=response.content,
+        request_body=_sent(request),
+    )
+    contracts().check(answer)
+    if seen is not None:
+        seen.append(answer)
+
+
+def _sent(request: httpx2.Request) -> bytes:
+    try:
+        return request.content
+    except httpx2.RequestNotRead:
+        return b""
+
+
+# --- JSON schema ---------------------------------------------------------------------------------------
+
+
+def _registry(document: Mapping[str, Any]) -> Registry[Any]:
+    resource = DRAFT202012.create_resource(document)
+    registry: Registry[Any] = Registry().with_resource("urn:contract", resource)
+    return registry
+
+
+def _without_other_members(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """*schema*, in which an object has only the members that are named."""
+    if isinstance(schema, list):
+        return [_without_other_members(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    closed = {name: _without_other_members(value) for name, value in schema.items()}
+    if isinstance(schema.get("properties"), Mapping) and schema.get("type") == "object":
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def _place(fault: ValidationError) -> str:
+    return fault.json_path
+
+
+def _escaped(segment: str) -> str:
+    return segment.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,109 @@
+from ipaddress import ip_network
+
+import pytest
+
+from server.surfaces.kit.addresses import UNKNOWN, ClientAddresses, bucket_of, parse_address
+
+PROXY = "10.0.0.1"
+SECOND_PROXY = "10.0.0.2"
+CLIENT = "203.0.113.7"
+
+
+@pytest.fixture
+def clients() -> ClientAddresses:
+    return ClientAddresses((ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
+
+
+def test_without_proxies_the_peer_is_the_client_whatever_it_claims() -> None:
+    assert ClientAddresses(()).of(CLIENT, "198.51.100.1", "for=198.51.100.1") == CLIENT
+
+
+def test_a_peer_that_is_no_proxy_is_not_believed(clients: ClientAddresses) -> None:
+    assert clients.of(CLIENT, "198.51.100.1", None) == CLIENT
+
+
+def test_a_proxy_without_a_header_is_itself_the_client(clients: ClientAddresses) -> None:
+    assert clients.of(PROXY, None, None) == PROXY
+
+
+@pytest.mark.parametrize(
+    ("header", "client"),
+    [
+        (CLIENT, CLIENT),
+        (f" {CLIENT} ", CLIENT),
+        (f"198.51.100.1, {CLIENT}", CLIENT),
+        (f"198.51.100.1, {CLIENT}, {SECOND_PROXY}", CLIENT),
+        (f"garbage, {CLIENT}, {SECOND_PROXY}", CLIENT),
+        (f"garbage, {SECOND_PROXY}", SECOND_PROXY),
+        (f"{CLIENT}, garbage", PROXY),
+        (f"{CLIENT},", PROXY),
+        (f"{CLIENT}:4711", PROXY),
+        ("010.1.2.3", PROXY),
+        ("2001:DB8::1", "2001:db8::1"),
+        (f"::ffff:{CLIENT}", CLIENT),
+        ("fe80::1%eth0", PROXY),
+        (f"{SECOND_PROXY}, 10.0.0.3", SECOND_PROXY),
+    ],
+)
+def test_x_forwarded_for_is_read_from_the_right(clients: ClientAddresses, header: str, client: str) -> None:
+    assert clients.of(PROXY, header, None) == client
+
+
+@pytest.mark.parametrize(
+    ("header", "client"),
+    [
+        (f"for={CLIENT}", CLIENT),
+        (f'For="{CLIENT}:4711";proto=https;by=10.0.0.1', CLIENT),
+        ('for="[2001:db8::7]:80"', "2001:db8::7"),
+        ('for="[2001:db8::7]"', "2001:db8::7"),
+        (f"for=198.51.100.1, for={CLIENT};host=x, for={SECOND_PROXY}", CLIENT),
+        (f'for="_hidden, for={CLIENT}", for={CLIENT}', CLIENT),
+        (f"for=unknown, for={SECOND_PROXY}", SECOND_PROXY),
+        (f"for={CLIENT}, for=_hidden", PROXY),
+        (f"for={CLIENT}, proto=https", PROXY),
+        (f"for={CLIENT}, ;;;", PROXY),
+        (f'for="{CLIENT}', PROXY),
+        (f"for=[{CLIENT}]", PROXY),
+        ('for="[2001:db8::7]:port"', PROXY),
+        (f'for="{CLIENT}:"', PROXY),
+        ("x" * 5000, PROXY),
+    ],
+)
+def test_forwarded_is_read_from_the_right(clients: ClientAddresses, header: str, client: str) -> None:
+    assert clients.of(PROXY, None, header) == client
+
+
+def test_two_headers_that_agree_are_believed(clients: ClientAddresses) -> None:
+    assert clients.of(PROXY, CLIENT, f"for={CLIENT}") == CLIENT
+
+
+def test_two_headers_that_disagree_leave_the_address_unknown(clients: ClientAddresses) -> None:
+    """One of them came through the proxy unread, and nobody can tell which."""
+    assert clients.of(PROXY, CLIENT, "for=198.51.100.1") is None
+
+
+def test_a_peer_without_an_address_is_unknown(clients: ClientAddresses) -> None:
+    assert clients.of(None, CLIENT, None) is None
+    assert clients.of("unix:", CLIENT, None) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "bucket"),
+    [
+        (CLIENT, CLIENT),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        (f"::ffff:{CLIENT}", CLIENT),
+        (None, UNKNOWN),
+        ("nonsense", UNKNOWN),
+    ],
+)
+def test_an_ipv6_client_is_counted_by_its_network(address: str | None, bucket: str) -> None:
+    assert bucket_of(address) == bucket
+
+
+def test_only_an_exact_address_is_one() -> None:
+    assert parse_address("203.0.113.7/32") is None
+    assert parse_address("") is None
+    assert parse_address("1" * 1000) is None
+    assert str(parse_address("2001:0db8:0000:0000:0000:0000:0000:0001")) == "2001:db8::1"
