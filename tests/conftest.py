@@ -4,12 +4,16 @@ database_url        this worker's migrated database, for tests in which several 
 db                  an open `Database` on it
 conn                a connection of `db` in a transaction that is rolled back
 fresh_database_url  a migrated database of the test's own, for tests of whole processes
+place               a folder for the data of an embedded PostgreSQL
 product             the whole server in this process on `db`, with clients that check every answer
 make_product        the same with settings of the test's own
 """
 
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
@@ -91,6 +95,18 @@ async def empty_database_url(postgres: DatabaseServer, worker_id: str) -> AsyncI
     url = await postgres.create_empty_database(f"{worker_id}_{token_hex(4)}")
     yield url
     await postgres.drop_database(url)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that other accounts can pass through: for root PostgreSQL runs as one of them.
+
+    pytest closes its own folders to them, at the start of every run on the machine.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="countersign-place-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

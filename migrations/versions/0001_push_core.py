@@ -54,7 +54,10 @@ STATEMENTS = (
     )
     """,
     # The keys of one integration, newest first.
-    "CREATE INDEX integration_signing_keys_integration ON integration_signing_keys (integration_id, created_at)",
+    """
+    CREATE INDEX integration_signing_keys_integration
+        ON integration_signing_keys (integration_id, created_at)
+    """,
     """
     ALTER TABLE integrations ADD FOREIGN KEY (signing_key_id)
         REFERENCES integration_signing_keys DEFERRABLE INITIALLY DEFERRED
@@ -154,7 +157,10 @@ STATEMENTS = (
     # Operators' lists.
     "CREATE INDEX enrollments_created_at ON enrollments (created_at DESC, id)",
     # The job that expires invitations.
-    "CREATE INDEX enrollments_open_expires_at ON enrollments (expires_at) WHERE status IN ('CREATED', 'BOUND')",
+    """
+    CREATE INDEX enrollments_open_expires_at
+        ON enrollments (expires_at) WHERE status IN ('CREATED', 'BOUND')
+    """,
     # A push address belongs to its newest registration.
     """
     CREATE UNIQUE INDEX enrollments_push_address_key ON enrollments (push_provider, push_address_digest)
@@ -182,7 +188,8 @@ STATEMENTS = (
         CONSTRAINT auth_attempts_ten_minutes CHECK (expires_at <= created_at + interval '10 minutes'),
         CONSTRAINT auth_attempts_read_has_time CHECK (status <> 'READ' OR read_at IS NOT NULL),
         CONSTRAINT auth_attempts_answered_was_read CHECK (
-            status NOT IN ('ACCEPTED', 'REJECTED', 'INVALID') OR (read_at IS NOT NULL AND device_signature IS NOT NULL)),
+            status NOT IN ('ACCEPTED', 'REJECTED', 'INVALID')
+            OR (read_at IS NOT NULL AND device_signature IS NOT NULL)),
         CONSTRAINT auth_attempts_ended_has_time CHECK (
             (ended_at IS NULL) = (status IN ('PENDING', 'READ'))),
         CONSTRAINT auth_attempts_reason_of_denial CHECK (deny_reason IS NULL OR status = 'REJECTED')
@@ -195,9 +202,15 @@ STATEMENTS = (
         WHERE status IN ('PENDING', 'READ')
     """,
     # The job that expires attempts.
-    "CREATE INDEX auth_attempts_open_expires_at ON auth_attempts (expires_at) WHERE status IN ('PENDING', 'READ')",
+    """
+    CREATE INDEX auth_attempts_open_expires_at
+        ON auth_attempts (expires_at) WHERE status IN ('PENDING', 'READ')
+    """,
     # Operators' lists, by integration and over all.
-    "CREATE INDEX auth_attempts_integration_created_at ON auth_attempts (integration_id, created_at DESC, id)",
+    """
+    CREATE INDEX auth_attempts_integration_created_at
+        ON auth_attempts (integration_id, created_at DESC, id)
+    """,
     "CREATE INDEX auth_attempts_created_at ON auth_attempts (created_at DESC, id)",
     """
     CREATE TABLE spent_device_proofs (

@@ -210,14 +210,14 @@ def keep_phone(stage: Stage, phone: Device) -> None:
 def what_next(stage: Stage, telling: Telling, key: dict[str, Any], invited: dict[str, Any]) -> None:
     """What to try with a server that stays, or how to make it stay."""
     if not stage.keeps:
-        telling.panel(
+        telling.closing(
             "What to try next",
             "[bold]make demo KEEP=1[/]   leaves the server running, with the phone and the keys to try it\n"
             "[bold]make serve[/]         a server of your own on http://127.0.0.1:8080\n"
             "[bold]docs/tutorial/first-approval.md[/]   the same, step by step, by hand",
         )
         return
-    telling.panel(
+    telling.closing(
         "The server stays. What to try next",
         f"It listens on [bold]{stage.url}[/], its data is in {stage.folder}.\n\n"
         "The phone, in one terminal:\n"

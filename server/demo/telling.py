@@ -2,7 +2,6 @@
 
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 
 
 class Telling:
@@ -32,10 +31,11 @@ class Telling:
         """*text* exactly as it is, such as a QR."""
         self._console.print(text, markup=False, end="")
 
-    def panel(self, title: str, text: str) -> None:
-        """What to remember, in a box. The text may hold markup."""
-        self._console.print()
-        self._console.print(Panel(text, title=title, border_style="cyan", expand=False), soft_wrap=False)
+    def closing(self, title: str, text: str) -> None:
+        """What to remember. The text may hold markup; its lines are never broken, so they can be copied."""
+        self._console.print(f"\n[bold cyan]{escape(title)}[/]")
+        for line in text.splitlines():
+            self._console.print(f"   {line}")
 
     def failed(self, sentence: str) -> None:
         """It did not come out as told."""

@@ -78,7 +78,10 @@ async def _serve(
 def main() -> int:
     """A supervised process has served; returns its exit code."""
     supervisor = socket.socket(fileno=0)
-    serving: Serving = pickle.load(supervisor.makefile("rb"))  # noqa: S301 - written by our own parent
+    try:
+        serving: Serving = pickle.load(supervisor.makefile("rb"))  # noqa: S301 - written by our own parent
+    except EOFError:  # it died at once
+        return FAILED
     configure_logs(serving.settings.log_level, serving.settings.log_format)
     listener = socket.socket(fileno=int(sys.argv[1]))
     try:

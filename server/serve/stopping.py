@@ -68,12 +68,12 @@ class Stop:
 
 @contextmanager
 def stop_signals_interrupt() -> Iterator[None]:
-    """While inside, SIGTERM raises `KeyboardInterrupt` as SIGINT does, so that what was begun is undone.
+    """While inside, SIGTERM and SIGHUP raise `KeyboardInterrupt` as SIGINT does: what was begun is undone.
 
     Afterwards the handlers are what they were before.
     """
     before = {each: signal.getsignal(each) for each in (*STOP_SIGNALS, signal.SIGHUP)}
-    for each in STOP_SIGNALS:
+    for each in before:
         signal.signal(each, signal.default_int_handler)
     try:
         yield

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -99,7 +100,10 @@ def _run(options: Options, console: Console, json_file: Path | None, *, profiled
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         if profiled:
-            console.print(runner.run(_profile(options, prepared)), markup=False, highlight=False)
+            with Path(os.devnull).open("w", encoding="ascii") as nowhere:
+                # Writing the log is a part of what a request costs.
+                configure_logs(prepared.settings.log_level, prepared.settings.log_format, stream=nowhere)
+                sys.stdout.write(runner.run(_profile(options, prepared)))
             return
         report = runner.run(_measure(options, prepared, console))
     report.print(console)

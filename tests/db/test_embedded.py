@@ -48,15 +48,6 @@ def running() -> Iterator[Path]:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that others can pass through. pytest closes its own to them, at the start of any run."""
-    folder = Path(tempfile.mkdtemp(prefix="countersign-place-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
 def new_dir(place: Path) -> Iterator[Path]:
     """A folder for the data that is not there yet; whatever runs in it is killed in the end."""
     folder = place / "data"
@@ -457,7 +448,7 @@ def nobody_can_run_python() -> bool:
     return True
 
 
-@pytest.mark.skipif(not nobody_can_run_python(), reason="only root becomes somebody else")
+@pytest.mark.skipif(not nobody_can_run_python(), reason="needs root, and Python outside its home")
 def test_who_is_not_root_runs_it_as_itself(new_dir: Path) -> None:
     new_dir.parent.chmod(0o777)
 
@@ -471,7 +462,7 @@ def test_who_is_not_root_runs_it_as_itself(new_dir: Path) -> None:
     assert not processes_of(new_dir)
 
 
-@pytest.mark.skipif(not nobody_can_run_python(), reason="only root becomes somebody else")
+@pytest.mark.skipif(not nobody_can_run_python(), reason="needs root, and Python outside its home")
 def test_files_of_somebody_else_are_refused(data_dir: Path) -> None:
     EmbeddedPostgres.start(data_dir, settings=CARELESS).stop()
     data_dir.chmod(0o777)

@@ -28,7 +28,7 @@ async def test_from_the_invitation_to_the_signed_answer(
                 client.approve(USER, TITLE, MESSAGE, challenge=True, on_challenge=numbers.put)
             )
             number = await numbers.get()
-            attempt = await phone.next_attempt(10)
+            attempt = await phone.pending(wait_seconds=10)
             assert attempt is not None
             assert (attempt.title, attempt.message, attempt.challenge_required) == (TITLE, MESSAGE, True)
             result = await phone.approve(attempt, number)
@@ -36,7 +36,7 @@ async def test_from_the_invitation_to_the_signed_answer(
             assert (await asking).decision is Decision.APPROVED
 
             asking = asyncio.create_task(client.approve(USER, TITLE, challenge=False))
-            attempt = await phone.next_attempt(10)
+            attempt = await phone.pending(wait_seconds=10)
             assert attempt is not None
             assert (await phone.deny(attempt, "FRAUD")).outcome == "DENIED"
             outcome = await asking
@@ -47,7 +47,7 @@ async def test_from_the_invitation_to_the_signed_answer(
                 client.approve(USER, TITLE, challenge=True, on_challenge=numbers.put)
             )
             number = await numbers.get()
-            attempt = await phone.next_attempt(10)
+            attempt = await phone.pending(wait_seconds=10)
             assert attempt is not None
             assert (await phone.approve(attempt, number % 899_999 + 100_000)).outcome == "FAILED"
             assert (await asking).decision is Decision.INVALID
@@ -102,17 +102,17 @@ async def test_many_waits_do_not_hold_up_anybody(tmp_path: Path, fresh_database_
             assert {waited.status for waited in ended} == {"ACCEPTED"}
 
 
-async def test_with_two_workers_and_an_embedded_database(tmp_path: Path) -> None:
+async def test_with_two_workers_and_an_embedded_database(place: Path) -> None:
     """`countersign serve --workers 2` with no configuration: the same journey, whichever worker answers."""
     async with (
-        a_server(tmp_path, None, COUNTERSIGN_WORKERS="2") as instance,
-        await an_operator_by_command(tmp_path, instance.url) as operator,
+        a_server(place, None, COUNTERSIGN_WORKERS="2") as instance,
+        await an_operator_by_command(place, instance.url) as operator,
     ):
         shop = await a_shop(operator, instance.url)
         async with await a_phone(operator, shop) as phone, shop.client() as client:
-            for _ in range(4):
+            for _ in range(2):
                 asking = asyncio.create_task(client.approve(USER, TITLE, challenge=False))
-                attempt = await phone.next_attempt(10)
+                attempt = await phone.pending(wait_seconds=10)
                 assert attempt is not None
                 await phone.approve(attempt)
                 assert (await asyncio.wait_for(asking, 10)).approved

@@ -182,7 +182,7 @@ async def test_a_creation_leaves_one_event_without_a_secret(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("is_read", [False, True])
-async def test_e30_a_newer_attempt_ends_the_older(scene: Scene, is_read: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_e30_a_newer_attempt_ends_the_older(scene: Scene, *, is_read: bool) -> None:
     phone = await scene.enrolled_phone()
     older = await scene.ask(phone)
     if is_read:

@@ -1,6 +1,3 @@
-import json
-from typing import Any
-
 import httpx2
 import pytest
 
@@ -8,7 +5,6 @@ from server.app import SURFACES
 from server.surfaces.ezkey_admin import surface
 from server.surfaces.kit.guards import operator_key
 from server.surfaces.kit.limits import OPERATIONS
-from server.surfaces.kit.openapi import openapi_document
 from server.surfaces.kit.surface import Route
 from tests.support.factories import an_api_key, an_operator_key
 from tests.support.product import Product, a_product
@@ -64,27 +60,6 @@ async def test_what_an_operator_may_do_is_limited(product: Product) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["Retry-After"]) > 0
-
-
-def test_operations_have_different_names() -> None:
-    names = [route.name for route in surface.routes]
-
-    assert len(set(names)) == len(names)
-
-
-def test_the_document_refers_to_nothing_that_is_not_in_it() -> None:
-    document = openapi_document(surface, version="0")
-
-    def references(value: Any) -> list[str]:  # noqa: ANN401 - JSON
-        if isinstance(value, list):
-            return [found for each in value for found in references(each)]
-        if not isinstance(value, dict):
-            return []
-        own = [value["$ref"]] if "$ref" in value else []
-        return own + [found for each in value.values() for found in references(each)]
-
-    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
-    assert set(references(json.loads(json.dumps(document)))) <= known
 
 
 def test_the_surface_is_served() -> None:
