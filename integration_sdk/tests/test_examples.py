@@ -180,9 +180,9 @@ def in_tasks(app: Callable[..., Any], kind: type[FormBrowser]) -> Callable[[], B
     return browse
 
 
-def serve_flask(phone: StandIn, paid: list[Any]) -> Callable[[], Browser]:
+def serve_flask(client: object, paid: list[Any]) -> Callable[[], Browser]:
     flask = import_module("flask")
-    app = load("flask_pay").create_app(phone, paid.append)
+    app = load("flask_pay").create_app(client, paid.append)
 
     def sign_in(user: str) -> str:
         flask.session["user"] = user
@@ -192,9 +192,9 @@ def serve_flask(phone: StandIn, paid: list[Any]) -> Callable[[], Browser]:
     return in_threads(app)
 
 
-def serve_quart(phone: StandIn, paid: list[Any]) -> Callable[[], Browser]:
+def serve_quart(client: object, paid: list[Any]) -> Callable[[], Browser]:
     quart = import_module("quart")
-    app = load("quart_pay").create_app(AsyncStandIn(phone), paid.append)
+    app = load("quart_pay").create_app(client, paid.append)
 
     async def sign_in(user: str) -> str:
         quart.session["user"] = user
@@ -204,9 +204,9 @@ def serve_quart(phone: StandIn, paid: list[Any]) -> Callable[[], Browser]:
     return in_tasks(app, FormBrowser)
 
 
-def serve_fastapi(phone: StandIn, paid: list[Any]) -> Callable[[], Browser]:
+def serve_fastapi(client: object, paid: list[Any]) -> Callable[[], Browser]:
     fastapi = import_module("fastapi")
-    app = load("fastapi_pay").create_app(AsyncStandIn(phone), paid.append)
+    app = load("fastapi_pay").create_app(client, paid.append)
 
     async def sign_in(request: Any, user: str) -> str:  # noqa: ANN401 - FastAPI is imported late
         request.session["user"] = user
@@ -217,9 +217,9 @@ def serve_fastapi(phone: StandIn, paid: list[Any]) -> Callable[[], Browser]:
     return in_tasks(app, JsonBrowser)
 
 
-def serve_django(phone: StandIn, paid: list[Any], folder: Path) -> Callable[[], Browser]:
+def serve_django(client: object, paid: list[Any], folder: Path) -> Callable[[], Browser]:
     module = sys.modules.get("example_django_pay") or load("django_pay")
-    app = module.create_app(phone, paid.append)
+    app = module.create_app(client, paid.append)
     settings = import_module("django.conf").settings
     connections = import_module("django.db").connections
     connections["default"].settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = (
@@ -246,9 +246,9 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
         case "flask":
             browse = serve_flask(phone, paid)
         case "quart":
-            browse = serve_quart(phone, paid)
+            browse = serve_quart(AsyncStandIn(phone), paid)
         case "fastapi":
-            browse = serve_fastapi(phone, paid)
+            browse = serve_fastapi(AsyncStandIn(phone), paid)
         case _:
             browse = serve_django(phone, paid, tmp_path)
     return Shop(browse, phone, paid)

@@ -1,7 +1,6 @@
 """The stage of the demonstration: a running server with an operator's key to it."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -16,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import httpx2
-
 from server.app import close_core, open_core
 from server.base.principal import Actor, Principal
 from server.base.secret import Secret
@@ -30,6 +27,7 @@ KEPT_FOLDER = Path("demo-data")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PREFERRED_PORT = 8080
+PORTS_TRIED = 3
 
 
 class StageError(Exception):
@@ -68,12 +66,10 @@ class Stage:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         place = place.resolve()
         _refuse_a_second(place)
-        port = _free_port()
-        url = f"http://localhost:{port}"
         telling.step("A server starts, with a PostgreSQL of its own")
-        process = _start(place, port, url)
+        process, port = _started(place)
+        url = _url_of(port)
         try:
-            _wait_until_well(process, url, place)
             stage = cls(url, place, _operator_key(_settings(place, port, url)), process, keep)
             telling.says("server", f"listens on {url}, data in {place}, log in {stage.log}")
             yield stage
@@ -186,17 +182,43 @@ def _start(folder: Path, port: int, url: str) -> "subprocess.Popen[bytes]":
         os.close(descriptor)
 
 
-def _wait_until_well(process: "subprocess.Popen[bytes]", url: str, folder: Path) -> None:
+def _started(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
+    """A server that accepts requests, and its port: the preferred one, or a free one if that is taken.
+
+    Raises:
+        StageError: It did not start.
+    """
+    port = PREFERRED_PORT
+    for _ in range(PORTS_TRIED):
+        process = _start(folder, port, _url_of(port))
+        if _is_listening(process, folder):
+            return process, port
+        said = _log_of(folder)
+        if "port" not in said:
+            raise StageError(f"The server did not start. It said:\n{said[-2000:]}")
+        port = _free_port()
+    raise StageError("No port is free on this machine.")
+
+
+def _is_listening(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
+    """Whether the server came to accept requests: it says so in its log. False: it ended before."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
+        if '"serve.listening"' in _log_of(folder):
+            return True
         if process.poll() is not None:
-            said = (folder / "server.log").read_text(encoding="utf-8", errors="replace").strip()
-            raise StageError(f"The server did not start. It said:\n{said[-2000:]}")
-        with contextlib.suppress(httpx2.TransportError):
-            if httpx2.get(f"{url}/health", timeout=2).is_success:
-                return
-        time.sleep(0.1)
-    raise StageError(f"The server did not answer within {START_SECONDS:.0f} seconds; see its log.")
+            return False
+        time.sleep(0.05)
+    _stop(process)
+    raise StageError(f"The server did not accept requests within {START_SECONDS:.0f} seconds; see its log.")
+
+
+def _log_of(folder: Path) -> str:
+    return (folder / "server.log").read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _url_of(port: int) -> str:
+    return f"http://localhost:{port}"
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -225,10 +247,7 @@ def _operator_key(settings: Settings) -> Secret:
 
 
 def _free_port() -> int:
-    for port in (PREFERRED_PORT, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            free: int = probe.getsockname()[1]
-            return free
-    raise StageError("No port is free on 127.0.0.1.")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -46,6 +46,8 @@ class Options:
     waiters: int
     keys: KeyKind
     only: tuple[str, ...]
+    durable: bool
+    log: Path
 
 
 @app.command()
@@ -64,7 +66,13 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help=f"Just this operation; may be repeated: {', '.join(OPERATIONS)}.")
     ] = None,
+    durable: Annotated[
+        bool, typer.Option("--fsync/--no-fsync", help="Whether commits wait for the disk, as in production.")
+    ] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write all figures.")] = None,
+    log: Annotated[
+        Path, typer.Option(help="Where the server's log goes. A real file costs the server a little.")
+    ] = Path(os.devnull),
     profiled: Annotated[
         bool, typer.Option("--profile", help="Instead, show where the time goes inside the server.")
     ] = False,
@@ -85,6 +93,8 @@ def main(
         waiters=waiters,
         keys=keys,
         only=tuple(only or OPERATIONS),
+        durable=durable,
+        log=log,
     )
     configure_logs("warning", "console", stream=sys.stderr)
     try:
@@ -96,7 +106,7 @@ def main(
 
 def _run(options: Options, console: Console, json_file: Path | None, *, profiled: bool) -> None:
     with (
-        ground(workers=options.workers, server=options.server) as prepared,
+        ground(workers=options.workers, server=options.server, durable=options.durable) as prepared,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         if profiled:
@@ -115,7 +125,7 @@ async def _measure(options: Options, prepared: Ground, console: Console) -> Repo
     async with _fleet(options, prepared) as fleet:
         with console.status("Counting round trips") as status:
             round_trips = await count_round_trips(prepared.settings, prepared.database_url, fleet)
-            with running(prepared) as server:
+            with running(prepared, options.log) as server:
                 course = Course(
                     prepared,
                     server,
@@ -138,14 +148,16 @@ async def _measure(options: Options, prepared: Ground, console: Console) -> Repo
                         rounds=options.rounds,
                         workers=options.workers,
                     )
-    return Report(asdict(options), round_trips, throughputs, wake_up)
+    return Report(asdict(options) | {"log": str(options.log)}, round_trips, throughputs, wake_up)
 
 
 async def _profile(options: Options, prepared: Ground) -> str:
     async with _fleet(options, prepared) as fleet:
         return "\n".join(
             [
-                await profile(scenario, prepared.settings, prepared.database_url, fleet)
+                await profile(
+                    scenario, prepared.settings, prepared.database_url, fleet, rounds=options.rounds
+                )
                 for scenario in _chosen(options)
             ]
         )
@@ -157,9 +169,9 @@ def _chosen(options: Options) -> list[Scenario]:
 
 @asynccontextmanager
 async def _fleet(options: Options, prepared: Ground) -> AsyncIterator[Fleet]:
-    core = await open_core(
-        prepared.settings, database_url=prepared.database_url, application_name="countersign bench"
-    )
+    # What is only prepared need not wait for the disk.
+    url = f"{prepared.database_url}&synchronous_commit=off"
+    core = await open_core(prepared.settings, database_url=url, application_name="countersign bench")
     try:
         yield await Fleet.enroll(core, options.enrollments, options.keys)
     finally:

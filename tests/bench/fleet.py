@@ -87,14 +87,10 @@ class Fleet:
     async def ask(self, phones: Sequence[Phone] | None = None) -> None:
         """Each of *phones*, all if none are given, has a new open attempt that it has not read."""
         await self.ask_nobody()
-
-        async def ask(work: Work, _: None) -> None:
-            for phone in self.phones if phones is None else phones:
-                await create_attempt(
-                    work, question_for(phone, self.integration, title=TITLE, message=MESSAGE)
-                )
-
-        await self.core.perform(ask, None, actor=a_relying_party(self.integration))
+        actor = a_relying_party(self.integration)
+        for phone in self.phones if phones is None else phones:
+            question = question_for(phone, self.integration, title=TITLE, message=MESSAGE)
+            await self.core.perform_at_once(create_attempt, question, actor=actor)
 
     async def questions(self, phones: Sequence[Phone] | None = None) -> list[Question]:
         """New open attempts of *phones*, all if none are given, which they have read."""

@@ -1,5 +1,6 @@
 """A real server process to measure, on a database of its own in a temporary folder."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import httpx2
 
 from server.base.settings import Settings, load_settings, variable_of
@@ -62,8 +64,12 @@ class Running:
 
 
 @contextmanager
-def ground(*, workers: int, server: str) -> Iterator[Ground]:
-    """Inside, an instance can run: limits nobody meets, all else as it is by default."""
+def ground(*, workers: int, server: str, durable: bool) -> Iterator[Ground]:
+    """Inside, an instance can run: limits nobody meets, all else as the environment says, or by default.
+
+    Args:
+        durable: Whether a commit waits for the disk, as in production.
+    """
     with tempfile.TemporaryDirectory(prefix="countersign-bench-", ignore_cleanup_errors=True) as folder:
         settings = load_settings(
             data_dir=Path(folder).resolve(),
@@ -78,24 +84,26 @@ def ground(*, workers: int, server: str) -> Iterator[Ground]:
             **dict.fromkeys(LIMITS, PLENTY),
         )
         with prepare(settings) as prepared:
+            if not durable:
+                asyncio.run(_forget_the_disk(prepared.database_url))
             yield Ground(settings, prepared.database_url)
 
 
 @contextmanager
-def running(prepared: Ground) -> Iterator[Running]:
-    """Inside, the product and its echoes are served, logging as in production, to nowhere.
+def running(prepared: Ground, log: Path) -> Iterator[Running]:
+    """Inside, the product and its echoes are served, logging to *log* as in production.
 
     Raises:
         DidNotServe: It did not start, or its exit code is not 0.
     """
     settings = prepared.settings
     # Standard error stays empty unless the start is refused.
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, log.open("wb") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.echo"],
             env=_environment(settings),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=lines,
             stderr=said,
         )
         try:
@@ -113,6 +121,15 @@ def running(prepared: Ground) -> Iterator[Running]:
             sys.stderr.write(words)
         if process.returncode != 0:
             raise DidNotServe(f"the server ended with exit code {process.returncode}: {words}")
+
+
+async def _forget_the_disk(database_url: str) -> None:
+    conn = await asyncpg.connect(database_url)
+    try:
+        await conn.execute("ALTER SYSTEM SET fsync = off")
+        await conn.execute("SELECT pg_reload_conf()")
+    finally:
+        await conn.close()
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A lean HTTP/1.1 client, so that the server is what is measured: some ten microseconds a request.
+"""A lean HTTP/1.1 client, so that the server is what is measured.
 
 It keeps connections alive, sends one request at a time on each, and reads no more of an answer than where it
 ends and whether it is the expected one.

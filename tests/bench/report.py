@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -81,12 +82,12 @@ class Report:
         }
 
     def _throughput_table(self) -> Table:
-        table = Table(title="Requests per second, and as a multiple of a trivial echo in the same run")
+        table = _table("Requests per second, and as a multiple of a trivial echo in the same run")
         table.add_column("operation", no_wrap=True)
         for heading in ("req/s", *(f"x {echo.name}" for echo in ECHOES)):
-            table.add_column(heading, justify="right")
-        for heading in ("server µs", "db µs", "load", "trips"):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
+        for heading in ("µs", "db µs", "load", "trips"):
+            table.add_column(heading, justify="right", no_wrap=True)
         for echo in ECHOES:
             slices = [slice_ for each in self.throughputs for slice_ in each.echoes[echo.name]]
             table.add_row(f"echo {echo.name}", *_cells(slices, ["" for _ in ECHOES]), "0", style="dim")
@@ -96,17 +97,17 @@ class Report:
             trips = self.round_trips[throughput.name]
             table.add_row(throughput.name, *_cells(throughput.slices, ratios), str(len(trips.statements)))
         table.caption = (
-            "Medians of the slices. Processor time is per request, of all processes of the server and of the "
-            "database; load is the load generator's share of a core. Round trips on a warm connection."
+            "Medians of the slices. µs: processor time of the server a request, db µs: of the database; "
+            "load: the load generator's share of a core; trips: to the database, once all is warm."
         )
         return table
 
     def _wake_up_table(self, wake_up: WakeUp) -> Table:
         where = "in another process" if wake_up.across else "in the same process"
-        table = Table(title=f"Wake-up of one of {wake_up.waiters} that wait {where}, in milliseconds")
+        table = _table(f"Wake-up of one of {wake_up.waiters} that wait {where}, in milliseconds")
         table.add_column("", no_wrap=True)
         for heading in ("p50", "p99", *(f"x {echo.name}" for echo in ECHOES)):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         for name, spread in wake_up.echoes.items():
             table.add_row(
                 f"echo {name}: sent to answered", f"{spread.p50:.2f}", f"{spread.p99:.2f}", style="dim"
@@ -124,6 +125,10 @@ class Report:
             f"A wait takes {trips} round trips, none of them while it waits."
         )
         return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def _medians(slices: Sequence[Slice]) -> dict[str, object]:

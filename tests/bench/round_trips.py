@@ -14,8 +14,6 @@ from tests.bench.direct import Direct
 from tests.bench.fleet import Fleet
 from tests.bench.scenarios import SCENARIOS, WAITED
 
-# Long enough for a request to come to rest, and for a notification to arrive.
-QUIET_SECONDS = 0.2
 MAX_SHOWN_CHARACTERS = 100
 
 
@@ -56,9 +54,8 @@ class _Log:
         with patch("asyncpg.connect", connect_and_tell):
             yield
 
-    async def take(self) -> RoundTrips:
-        """What was sent since the last time, once all is quiet."""
-        await asyncio.sleep(QUIET_SECONDS)
+    def take(self) -> RoundTrips:
+        """What was sent since the last time."""
         taken = RoundTrips(tuple(self._statements), self._notifications)
         self._statements, self._notifications = [], 0
         return taken
@@ -71,8 +68,13 @@ class _Log:
         self._notifications += 1
 
 
-async def count_round_trips(settings: Settings, database_url: str, fleet: Fleet) -> dict[str, RoundTrips]:
+async def count_round_trips(
+    settings: Settings, database_url: str, fleet: Fleet, *, quiet_seconds: float = 0.2
+) -> dict[str, RoundTrips]:
     """The round trips of each operation, by its name.
+
+    Args:
+        quiet_seconds: How long a request takes at most to come to rest, its notification sent.
 
     Raises:
         WrongAnswer: A request was not answered as expected.
@@ -85,12 +87,14 @@ async def count_round_trips(settings: Settings, database_url: str, fleet: Fleet)
                 for request in (await scenario.prepare(fleet))[:2]:
                     # The first of its kind prepares statements and fills caches; the second one stays.
                     await product.ask(request, scenario.expected)
-                    counted[scenario.name] = await log.take()
+                    await asyncio.sleep(quiet_seconds)
+                    counted[scenario.name] = log.take()
             for question in await fleet.questions(fleet.phones[:2]):
                 waiting = asyncio.create_task(product.ask(fleet.wait(question), WAITED))
-                await asyncio.sleep(QUIET_SECONDS)
+                await asyncio.sleep(quiet_seconds)
                 # By another process, as far as the waiting one can tell.
                 await fleet.approve(question)
                 await waiting
-                counted["wait"] = await log.take()
+                await asyncio.sleep(quiet_seconds)
+                counted["wait"] = log.take()
     return counted

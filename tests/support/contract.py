@@ -68,7 +68,8 @@ class Divergence:
         operations: The ids of the operations whose description `merge` changes; `*` for all; none for the
             whole document.
         merge: The change, as a JSON merge patch (RFC 7396).
-        counterexample: For one that promises more than the published document: what it rules out.
+        counterexample: For one that promises more than the published document: a value that it rules out,
+            and where: a `schema` of the components, or the `operation` and `status` of an answer.
     """
 
     id: str
@@ -172,8 +173,8 @@ class Operation:
         return f"/paths/{_escaped(self.template)}/{self.method.lower()}"
 
     def is_at(self, path: str) -> bool:
-        """Whether *path* is one of its own."""
-        return re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(self.template)), path) is not None
+        """Whether *path* is one of its own. What stands for an id is a number."""
+        return _pattern(self.template).fullmatch(path) is not None
 
 
 class Contract:
@@ -206,40 +207,39 @@ class Contract:
         """Which methods *path* takes."""
         return {it.method for it in self.operations.values() if it.is_at(path)}
 
-    def check(self, answer: Answer) -> Operation | None:
-        """*answer* is as the document says; the operation that gave it, if there is one at its path.
+    def check(self, answer: Answer, operation: Operation) -> None:
+        """*answer* is as the document says of *operation*.
 
         Raises:
             ContractBroken: It is not.
         """
-        if answer.headers.get("x-surface") != self.surface:
-            raise ContractBroken(f"{answer}: X-Surface does not say {self.surface}")
-        path = answer.plain_path
-        operation = self.operation_of(answer.method, path)
-        if operation is not None:
-            self._check_answer(answer, operation.description["responses"], f"{operation.pointer}/responses")
-            if answer.status < 300:
-                self._check_request(answer, operation)
-            return operation
-        if answer.method == "HEAD" and (shadowed := self.operation_of("GET", path)) is not None:
-            if answer.body or str(answer.status) not in shadowed.description["responses"]:
+        self._check_surface(answer)
+        if answer.method == "HEAD":
+            if answer.body or str(answer.status) not in operation.description["responses"]:
                 raise ContractBroken(f"{answer}: is not what GET would be, without its body")
-            return None
-        self._check_anywhere(answer, self.methods_at(path))
-        return None
+            return
+        self._check_answer(answer, operation.description["responses"], f"{operation.pointer}/responses")
+        if answer.status < 300:
+            self._check_request(answer, operation)
 
-    def _check_anywhere(self, answer: Answer, methods: set[str]) -> None:
-        """A path or a method that no operation has is refused in the surface's own shape."""
-        if methods:
-            allowed = set(re.split(r",\s*", answer.headers.get("allow", "")))
-            if answer.status != 405 or allowed - {"HEAD"} != methods:
-                raise ContractBroken(f"{answer}: does not say 405 and that {methods} are allowed")
-        elif answer.status != 404:
-            raise ContractBroken(f"{answer}: there is no such operation")
+    def check_nothing_there(self, answer: Answer, methods: set[str]) -> None:
+        """A path that no operation has, or a method that is not one of its *methods*, is refused.
+
+        Raises:
+            ContractBroken: It is not, or not in the surface's own shape.
+        """
+        self._check_surface(answer)
+        allowed = set(re.split(r",\s*", answer.headers.get("allow", "")))
+        if answer.status != (405 if methods else 404) or (methods and allowed - {"HEAD"} != methods):
+            raise ContractBroken(f"{answer}: there is no such operation, but {methods or 'none'}")
         if answer.method != "HEAD":
             schema = "Error" if "Error" in self.document["components"]["schemas"] else "ProblemDetail"
             self._check_json(answer, f"/components/schemas/{schema}", answer.body, closed=True)
             self._check_media_type(answer, ("*/*",))
+
+    def _check_surface(self, answer: Answer) -> None:
+        if answer.headers.get("x-surface") != self.surface:
+            raise ContractBroken(f"{answer}: X-Surface does not say {self.surface}")
 
     def _check_answer(self, answer: Answer, responses: Mapping[str, Any], pointer: str) -> None:
         status = str(answer.status)
@@ -291,10 +291,21 @@ class Contract:
             value = json.loads(text)
         except ValueError as cause:
             raise ContractBroken(f"{answer}: {text[:200]!r} is not JSON") from cause
+        try:
+            self.check_value(pointer, value, closed=closed)
+        except ContractBroken as broken:
+            raise ContractBroken(f"{answer}: {broken}") from None
+
+    def check_value(self, pointer: str, value: object, *, closed: bool = True) -> None:
+        """*value* is as the schema at *pointer* says; *closed*: with no member that it does not name.
+
+        Raises:
+            ContractBroken: It is not.
+        """
         faults = sorted(self._validator(pointer, closed=closed).iter_errors(value), key=_place)
         if faults:
             told = "\n".join(f"  {_place(fault)}: {fault.message}" for fault in faults)
-            raise ContractBroken(f"{answer}: is not {pointer}\n{told}")
+            raise ContractBroken(f"is not {pointer}\n{told}")
 
     def _validator(self, pointer: str, *, closed: bool) -> Draft202012Validator:
         name = f"{pointer} {closed}"
@@ -319,28 +330,23 @@ class Contracts:
     def __iter__(self) -> Iterator[Contract]:
         return iter(self._by_surface.values())
 
-    def of(self, answer: Answer) -> Contract:
-        """Whose the path is; where it is nobody's, the surface's that answered.
-
-        Raises:
-            ContractBroken: No surface says that it answered.
-        """
-        for contract in self:
-            if contract.methods_at(answer.plain_path):
-                known = [it for it in self if answer.method in it.methods_at(answer.plain_path)]
-                return known[0] if known else contract
-        surface: str = answer.headers.get("x-surface", "")
-        if surface not in self._by_surface:
-            raise ContractBroken(f"{answer}: X-Surface names no surface")
-        return self._by_surface[surface]
-
     def check(self, answer: Answer) -> None:
         """*answer* is what its surface's document says.
 
         Raises:
             ContractBroken: It is not.
         """
-        self.of(answer).check(answer)
+        path = answer.plain_path
+        method = "GET" if answer.method == "HEAD" else answer.method
+        for contract in self:
+            if (operation := contract.operation_of(method, path)) is not None:
+                contract.check(answer, operation)
+                return
+        surface: str = answer.headers.get("x-surface", "")
+        if surface not in self._by_surface:
+            raise ContractBroken(f"{answer}: X-Surface names no surface")
+        methods = {method for contract in self for method in contract.methods_at(path)}
+        self._by_surface[surface].check_nothing_there(answer, methods)
 
 
 @cache
@@ -411,7 +417,7 @@ class CheckedSync(httpx2.BaseTransport):
 def _check(request: httpx2.Request, response: httpx2.Response, seen: list[Answer] | None) -> None:
     answer = Answer(
         method=request.method,
-        path=request.url.path,
+        path=_path(request.url),
         status=response.status_code,
         headers=response.headers,
         body=response.content,
@@ -422,11 +428,22 @@ def _check(request: httpx2.Request, response: httpx2.Response, seen: list[Answer
         seen.append(answer)
 
 
+def _path(url: httpx2.URL) -> str:
+    # What hides a slash is no other spelling of the path with a slash.
+    raw = url.raw_path.partition(b"?")[0].decode()
+    return raw if "%2f" in raw.lower() else url.path
+
+
 def _sent(request: httpx2.Request) -> bytes:
     try:
         return request.content
     except httpx2.RequestNotRead:
         return b""
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("[0-9]+".join(map(re.escape, re.split(r"\{[^}]*\}", template))))
 
 
 # --- JSON schema ---------------------------------------------------------------------------------------

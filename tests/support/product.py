@@ -66,7 +66,7 @@ class RelyingParty:
         body: Body = {"challengeRequested": False}
         if phone is not None:
             body["enrollmentId"] = phone.enrollment_id
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key.encode("latin-1")}
         return await self.http.post(
             "/api/v1/auth-attempts", json=body | members, headers=headers, auth=self.auth
         )
@@ -106,12 +106,13 @@ class Product:
     def __init__(self, core: Core, seen: list[Answer] | None = None) -> None:
         self.core = core
         self.gateway = Gateway(core, SURFACES, core.settings, Limiter(core.settings, Metrics()))
-        self.http = self.client(seen=seen)
+        self._seen = seen
+        self.http = self.client()
 
-    def client(self, peer: str = PEER[0], seen: list[Answer] | None = None) -> httpx2.AsyncClient:
+    def client(self, peer: str = PEER[0]) -> httpx2.AsyncClient:
         """Somebody at the address *peer*."""
         transport = httpx2.ASGITransport(self.gateway, client=(peer, PEER[1]))
-        return httpx2.AsyncClient(transport=Checked(transport, seen), base_url=BASE_URL, timeout=60)
+        return httpx2.AsyncClient(transport=Checked(transport, self._seen), base_url=BASE_URL, timeout=60)
 
     # --- what is there ---
 

@@ -170,9 +170,9 @@ class Client:
             idempotency_key: 1 to 255 visible ASCII characters; a new UUID if not given.
 
         Raises:
-            InvalidRequestError: The server would not, or did not, take the request.
+            InvalidRequestError: The server would not, or did not, take the request; the idempotency key
+                came before with another one, for example.
             ForbiddenError: The enrollment is not this integration's, or not active.
-            ConflictError: The idempotency key came before with another request.
             CountersignError: The server refused otherwise or could not be asked.
         """
         return self._run(

@@ -290,11 +290,13 @@ async def select_question(conn: Connection, attempt_id: int) -> Question | None:
         """
         SELECT a.id, a.enrollment_id, a.status, a.proof_token_sealed, a.challenge_sealed, a.context_title,
                a.context_message, a.deny_reason, a.created_at, a.expires_at, a.organization_id,
-               e.device_key, e.status = 'VERIFIED' AND e.active AND e.locked_at IS NULL AS can_answer,
+               e.device_key, e.status = 'VERIFIED' AND e.active AND e.locked_at IS NULL
+                   AND i.active AND o.active AS can_answer,
                k.id AS signer_id, k.private_key_sealed
           FROM auth_attempts a
           JOIN enrollments e ON e.id = a.enrollment_id
           JOIN integrations i ON i.id = a.integration_id
+          JOIN organizations o ON o.id = a.organization_id
           JOIN integration_signing_keys k ON k.id = coalesce(e.signing_key_id, i.signing_key_id)
          WHERE a.id = $1
         """,

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from server.base.errors import (
     ApiKeyNotFound,
@@ -15,7 +15,7 @@ from server.base.errors import (
 from server.core.api_keys import administration as actions
 from server.core.api_keys.ip_whitelist import MAX_NETWORKS, text_of
 from server.core.api_keys.model import ApiKey, IssuedApiKey
-from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, read_or_default
+from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, FutureInstant, Label, read_or_default
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Instant, Int32, QueryBool, QueryId, StrictCamelBody
@@ -31,8 +31,8 @@ class ApiKeyCreation(StrictCamelBody):
     """An API key to be made. `ipWhitelist`: addresses and CIDRs; null or empty for anywhere."""
 
     integration_id: Int32
-    label: str
-    expires_at: AwareDatetime | None = None
+    label: Label
+    expires_at: FutureInstant | None = None
     ip_whitelist: list[str] | None = Field(None, max_length=MAX_NETWORKS)
 
     def command(self) -> actions.CreateApiKey:
@@ -48,8 +48,8 @@ class ApiKeyCreation(StrictCamelBody):
 class ApiKeyChange(ChangeBody):
     """What is new about an API key. Null: it never expires; it may be used from anywhere."""
 
-    label: str = Field(default_factory=str)
-    expires_at: AwareDatetime | None = None
+    label: Label = Field(default_factory=str)
+    expires_at: FutureInstant | None = None
     ip_whitelist: list[str] | None = Field(None, max_length=MAX_NETWORKS)
 
     def command(self, api_key_id: int) -> actions.ChangeApiKey:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from server.base.errors import (
     EnrollmentNotFound,
@@ -16,7 +16,14 @@ from server.core.enrollments import lifecycle
 from server.core.enrollments.invitation import Invited
 from server.core.enrollments.model import Enrollment, EnrollmentStatus, PushProvider, StorageTier
 from server.crypto.encoding import b64_encode
-from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, read_or_default
+from server.surfaces.ezkey_admin.bodies import (
+    Answer,
+    ChangeBody,
+    FutureInstant,
+    Name,
+    UserIdentifier,
+    read_or_default,
+)
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Instant, Int32, QueryId, StrictCamelBody
@@ -33,10 +40,10 @@ class EnrollmentCreation(StrictCamelBody):
     """A phone to be invited. Without `expiresAt` the invitation is good for as long as the instance says."""
 
     integration_id: Int32
-    name: str
-    user_identifier: str | None = None
+    name: Name
+    user_identifier: UserIdentifier | None = None
     challenge_required: bool = False
-    expires_at: AwareDatetime | None = None
+    expires_at: FutureInstant | None = None
 
     def command(self) -> actions.CreateEnrollment:
         """What is asked for."""
@@ -52,8 +59,8 @@ class EnrollmentCreation(StrictCamelBody):
 class EnrollmentChange(ChangeBody):
     """What is new about an enrollment."""
 
-    name: str = Field(default_factory=str)
-    user_identifier: str | None = None
+    name: Name = Field(default_factory=str)
+    user_identifier: UserIdentifier | None = None
     challenge_required: bool = Field(default_factory=bool)
 
     def command(self, enrollment_id: int) -> actions.ChangeEnrollment:
@@ -69,7 +76,7 @@ class EnrollmentChange(ChangeBody):
 class EnrollmentRebinding(StrictCamelBody):
     """Until when the new invitation is good."""
 
-    expires_at: AwareDatetime | None = None
+    expires_at: FutureInstant | None = None
 
     def command(self, enrollment_id: int) -> lifecycle.RebindEnrollment:
         """What is asked for."""

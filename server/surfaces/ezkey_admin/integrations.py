@@ -14,7 +14,7 @@ from server.core.integrations import actions
 from server.core.integrations.model import Integration
 from server.crypto.encoding import b64url_encode
 from server.crypto.signing_keys import ALGORITHM
-from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody
+from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, Description, Name
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Instant, Int32, QueryBool, QueryId, StrictCamelBody
@@ -30,8 +30,8 @@ class IntegrationCreation(StrictCamelBody):
     """An integration to be made. What is null is the instance's default."""
 
     tenant_id: Int32
-    name: str
-    description: str | None = None
+    name: Name
+    description: Description | None = None
     attempt_ttl_seconds: int | None = Field(None, ge=30, le=600)
     challenge_digits: int | None = Field(None, ge=2, le=6)
 
@@ -49,8 +49,8 @@ class IntegrationCreation(StrictCamelBody):
 class IntegrationChange(ChangeBody):
     """What is new about an integration. Null puts the instance's default back."""
 
-    name: str = Field(default_factory=str)
-    description: str | None = None
+    name: Name = Field(default_factory=str)
+    description: Description | None = None
     attempt_ttl_seconds: int | None = Field(None, ge=30, le=600)
     challenge_digits: int | None = Field(None, ge=2, le=6)
 

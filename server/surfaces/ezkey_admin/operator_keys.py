@@ -2,12 +2,10 @@
 
 from typing import Self
 
-from pydantic import AwareDatetime
-
 from server.base.errors import OperatorKeyNotFound, OperatorKeyRevoked
 from server.core.api_keys import operator_keys as actions
 from server.core.api_keys.model import IssuedOperatorKey, OperatorKey
-from server.surfaces.ezkey_admin.bodies import Answer
+from server.surfaces.ezkey_admin.bodies import Answer, FutureInstant, Label
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Instant, QueryBool, StrictCamelBody
@@ -22,8 +20,8 @@ from server.surfaces.kit.replying import reply
 class OperatorKeyCreation(StrictCamelBody):
     """An operator key to be made."""
 
-    label: str
-    expires_at: AwareDatetime | None = None
+    label: Label
+    expires_at: FutureInstant | None = None
 
     def command(self) -> actions.CreateOperatorKey:
         """What is asked for."""

@@ -7,7 +7,7 @@ from pydantic import Field
 from server.base.errors import TenantNameTaken, TenantNotFound
 from server.core.organizations import actions
 from server.core.organizations.model import Tenant
-from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody
+from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, Description, Name
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Instant, QueryBool, StrictCamelBody
@@ -22,8 +22,8 @@ from server.surfaces.kit.replying import reply
 class TenantCreation(StrictCamelBody):
     """A tenant to be made."""
 
-    name: str
-    description: str | None = None
+    name: Name
+    description: Description | None = None
 
     def command(self) -> actions.CreateTenant:
         """What is asked for."""
@@ -33,8 +33,8 @@ class TenantCreation(StrictCamelBody):
 class TenantChange(ChangeBody):
     """What is new about a tenant."""
 
-    name: str = Field(default_factory=str)
-    description: str | None = None
+    name: Name = Field(default_factory=str)
+    description: Description | None = None
 
     def command(self, tenant_id: int) -> actions.ChangeTenant:
         """What is asked for."""

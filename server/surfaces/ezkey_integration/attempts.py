@@ -143,7 +143,8 @@ class WaitQuery(QueryFields):
             raise AttemptWaitInvalid(f"timeout must be 1 to {MAX_TIMEOUT_SECONDS} seconds")
         if not 1 <= self.polling <= MAX_POLLING_SECONDS:
             raise AttemptWaitInvalid(f"polling must be 1 to {MAX_POLLING_SECONDS} seconds")
-        if self.polling > self.timeout:
+        # A caller that leaves it out is not refused for our default.
+        if self.polling > self.timeout and "polling" in self.model_fields_set:
             raise AttemptWaitInvalid("polling must not be longer than timeout")
         return self
 
@@ -178,7 +179,7 @@ async def create() -> Response:
 async def wait() -> Response:
     """GET /api/v1/auth-attempts/{id}/wait: holds the answer until the attempt ends, or `timeout` seconds.
 
-    Both `timeout` (1 to 300, default 30) and `polling` (1 to 60, default 2, not above timeout) are in
+    Both `timeout` (1 to 300, default 30) and `polling` (1 to 60, default 2, not above timeout where it is given) are in
     seconds. When the time is over the answer is 200 with `timeoutReached`.
     """
     query = read_query(WaitQuery).checked()
@@ -225,7 +226,7 @@ def idempotency_key() -> str | None:
     """
     key = header("idempotency-key")
     if key is not None and not (
-        0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()
+        0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and all("!" <= character <= "~" for character in key)
     ):
         raise InvalidFields(
             fields={"Idempotency-Key": f"must be 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters"}

@@ -93,6 +93,7 @@ class Finisher:
             request_id=exchange.request_id,
             caller=principal.kind.value if principal else None,
             caller_id=principal.id or None if principal else None,
+            proved=exchange.subject,
         )
 
 

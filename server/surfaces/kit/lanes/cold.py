@@ -24,10 +24,9 @@ from werkzeug.exceptions import (
 from werkzeug.exceptions import (
     MethodNotAllowed as WrongMethod,
 )
-from werkzeug.routing import BaseConverter, Map, ValidationError
+from werkzeug.routing import BaseConverter, Map
 
 from server.base.errors import AppError, BodyTooLarge, BodyTooSlow, MethodNotAllowed, RouteNotFound
-from server.base.ids import MAX_SMALL_ID
 from server.base.settings import Settings
 from server.surfaces.kit.asgi import Receive, Scope, Send
 from server.surfaces.kit.endpoint import CLIENT_GONE_STATUS, Endpoint, Finisher
@@ -91,7 +90,11 @@ class ColdLane:
 
 
 class _SmallId(BaseConverter):
-    """An id from 1 to 2**31 - 1 in decimal digits without leading zeros; no other text matches."""
+    """An id from 1 to 2**31 - 1 in decimal digits without leading zeros; no other text matches.
+
+    The pattern alone decides: what a converter refuses later still counts as the path, and would be
+    answered 405 where only the method is another.
+    """
 
     regex = ID_PATTERN
 
@@ -99,10 +102,7 @@ class _SmallId(BaseConverter):
         super().__init__(url_map)
 
     def to_python(self, value: str) -> int:
-        number = int(value)
-        if number > MAX_SMALL_ID:
-            raise ValidationError
-        return number
+        return int(value)
 
 
 class _Connection(ASGIHTTPConnection):
@@ -138,6 +138,8 @@ def _rule(route: Route) -> str:
 def _view(endpoint: Endpoint) -> Callable[..., Awaitable[QuartResponse]]:
     async def view(**params: int) -> QuartResponse:
         exchange = _kept(request.scope).exchange
+        # Until now it was the surface that owns the path; several may have routes there.
+        exchange.surface = endpoint.route.surface.name
         exchange.params = params
         exchange.receive_body = _body
         try:

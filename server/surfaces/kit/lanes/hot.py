@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from server.base.errors import BodyTooLarge, BodyTooSlow
-from server.base.ids import MAX_SMALL_ID
 from server.surfaces.kit.asgi import Receive, Send
 from server.surfaces.kit.endpoint import Endpoint
 from server.surfaces.kit.exchange import ClientGone, Exchange
 from server.surfaces.kit.surface import segments_of
 
-ID_PATTERN = "[1-9][0-9]{0,9}"
+# 1 to 2147483647, without leading zeros.
+ID_PATTERN = (
+    "(?:[1-9][0-9]{0,8}|1[0-9]{9}|20[0-9]{8}|21[0-3][0-9]{7}|214[0-6][0-9]{6}|2147[0-3][0-9]{5}"
+    "|21474[0-7][0-9]{4}|214748[0-2][0-9]{3}|2147483[0-5][0-9]{2}|21474836[0-3][0-9]|214748364[0-7])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,8 @@ class HotRoutes:
             return found
         for known, pattern, endpoint in self._patterns:
             if known == method and (match := pattern.fullmatch(path)):
-                ids = [int(group) for group in match.groups()]
-                if max(ids) <= MAX_SMALL_ID:
-                    return Found(endpoint, dict(zip(endpoint.route.parameters, ids, strict=True)))
+                ids = map(int, match.groups())
+                return Found(endpoint, dict(zip(endpoint.route.parameters, ids, strict=True)))
         return None
 
 

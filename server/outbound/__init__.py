@@ -1,1 +1,0 @@
-"""Other machines: each module is the only importer of its library."""

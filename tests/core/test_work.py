@@ -1,0 +1,175 @@
+"""Return commits. Raise forgets. Refusal remembers."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from server.base.errors import TenantInactive, TenantNotFound
+from server.base.ids import new_small_id
+from server.base.principal import Actor
+from server.core.audit.events import Event
+from server.core.integrations.store import insert_integration
+from server.core.organizations.actions import ReadTenant, read_tenant
+from server.core.organizations.model import Tenant
+from server.core.work import Core, Refusal, Work
+from tests.support.factories import a_name, a_tenant
+from tests.support.work import OPERATOR
+
+
+async def exists(core: Core, tenant: Tenant) -> bool:
+    """Whether everybody can see the tenant."""
+    try:
+        await core.perform_at_once(read_tenant, ReadTenant(tenant.id), actor=OPERATOR)
+    except TenantNotFound:
+        return False
+    return True
+
+
+async def events_of(core: Core, tenant: Tenant) -> list[asyncpg.Record]:
+    """The audit records of the tenant, oldest first."""
+    async with core.db.acquire() as conn:
+        return await conn.fetch(
+            "SELECT * FROM audit_events WHERE target_kind = 'tenant' AND target_id = $1 ORDER BY at",
+            str(tenant.id),
+        )
+
+
+async def test_returning_commits_work_events_and_outcome(core: Core) -> None:
+    tenant = await core.perform(_make_tenant, "topic", actor=OPERATOR)
+
+    assert await exists(core, tenant)
+    assert [event["event"] for event in await events_of(core, tenant)] == ["tenant.created"]
+
+
+async def test_raising_forgets_work_events_and_wakeups(core: Core) -> None:
+    made: list[Tenant] = []
+
+    async def fail(work: Work, topic: str) -> None:
+        made.append(await _make_tenant(work, topic))
+        raise TenantInactive
+
+    topic = a_name("topic")
+    with core.db.wakeups.subscribe(topic) as subscription:
+        with pytest.raises(TenantInactive):
+            await core.perform(fail, topic, actor=OPERATOR)
+        assert not await subscription.wait(0)
+
+    assert not await exists(core, made[0])
+    assert await events_of(core, made[0]) == []
+
+
+async def test_a_refusal_remembers_all_three_and_raises_what_it_carries(core: Core) -> None:
+    made: list[Tenant] = []
+
+    async def refuse(work: Work, topic: str) -> None:
+        made.append(await _make_tenant(work, topic))
+        raise Refusal(TenantInactive("not today"))
+
+    topic = a_name("topic")
+    with core.db.wakeups.subscribe(topic) as subscription:
+        with pytest.raises(TenantInactive, match="not today"):
+            await core.perform(refuse, topic, actor=OPERATOR)
+        assert await subscription.wait(0)
+
+    assert await exists(core, made[0])
+    assert len(await events_of(core, made[0])) == 1
+
+
+async def test_nobody_is_woken_before_the_commit(core: Core) -> None:
+    """Who is woken looks at once, and must find what has changed."""
+    topic = a_name("topic")
+    seen: list[bool] = []
+
+    async def make(work: Work, _: None) -> Tenant:
+        tenant = await _make_tenant(work, topic)
+        seen.append(await subscription.wait(0))
+        return tenant
+
+    with core.db.wakeups.subscribe(topic) as subscription:
+        await core.perform(make, None, actor=OPERATOR)
+        assert await subscription.wait(0)
+
+    assert seen == [False]
+
+
+async def test_a_commit_that_fails_wakes_nobody(core: Core) -> None:
+    """An integration without a signing key is noticed at the commit, not before."""
+    topic = a_name("topic")
+
+    async def make_half(work: Work, _: None) -> None:
+        tenant = await a_tenant(work)
+        await insert_integration(
+            work.conn,
+            new_small_id(),
+            organization_id=tenant.id,
+            name="half",
+            description=None,
+            attempt_ttl_seconds=None,
+            challenge_digits=None,
+            now=work.now,
+        )
+        work.wake(topic)
+
+    with core.db.wakeups.subscribe(topic) as subscription:
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await core.perform(make_half, None, actor=OPERATOR)
+        assert not await subscription.wait(0)
+
+
+async def test_done_at_once_every_statement_is_committed_by_itself(core: Core) -> None:
+    made: list[Tenant] = []
+
+    async def fail_afterwards(work: Work, _: None) -> None:
+        made.append(await a_tenant(work))
+        raise TenantInactive
+
+    with pytest.raises(TenantInactive):
+        await core.perform_at_once(fail_afterwards, None, actor=OPERATOR)
+
+    assert await exists(core, made[0])
+    assert await events_of(core, made[0]) == []
+
+
+async def test_done_at_once_an_action_writes_its_own_records(core: Core) -> None:
+    with pytest.raises(AssertionError, match="writes its own"):
+        await core.perform_at_once(_make_tenant, "topic", actor=OPERATOR)
+
+
+async def test_all_of_a_work_happens_at_one_instant_of_the_cores_clock(core: Core) -> None:
+    core.clock.set_offset(timedelta(days=100))
+
+    async def instants(work: Work, _: None) -> tuple[datetime, datetime, datetime]:
+        tenant = await a_tenant(work)
+        return work.now, tenant.created_at, work.now
+
+    first, stored, last = await core.perform(instants, None, actor=OPERATOR)
+
+    assert first == stored == last
+    assert timedelta(0) <= datetime.now(UTC) + timedelta(days=100) - first < timedelta(minutes=1)
+
+
+async def test_records_name_who_was_proved_to_ask(core: Core) -> None:
+    async def prove(work: Work, _: None) -> Tenant:
+        tenant = await a_tenant(work)
+        work.prove_actor(Actor.DEVICE, "42", tenant.id)
+        work.record(
+            Event("tenant.looked_at", "tenant", str(tenant.id), tenant.id, result="refused", data={"n": 1})
+        )
+        return tenant
+
+    tenant = await core.perform(prove, None, actor=OPERATOR)
+
+    for event in await events_of(core, tenant):
+        assert (event["actor_kind"], event["actor_id"], event["surface"]) == ("device", "42", "tests")
+        assert (event["address"], event["request_id"]) == (OPERATOR.address, OPERATOR.request_id)
+    assert {(event["event"], event["result"], event["data"]) for event in await events_of(core, tenant)} == {
+        ("tenant.created", "ok", "{}"),
+        ("tenant.looked_at", "refused", '{"n": 1}'),
+    }
+
+
+async def _make_tenant(work: Work, topic: str) -> Tenant:
+    tenant = await a_tenant(work)
+    work.wake(topic)
+    return tenant
