@@ -194,7 +194,7 @@ def _started(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
         if _is_listening(process, folder):
             return process, port
         said = _log_of(folder)
-        if "port" not in said:
+        if "is taken" not in said:
             raise StageError(f"The server did not start. It said:\n{said[-2000:]}")
         port = _free_port()
     raise StageError("No port is free on this machine.")

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
 import httpx2
 
-from countersign import AsyncClient
 from device_sim import Device, Wallet
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 async def demo(*arguments: str) -> tuple[int, str]:
@@ -23,6 +25,39 @@ async def demo(*arguments: str) -> tuple[int, str]:
     output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()
+
+
+def readme_block(marker: str) -> str:
+    """The README's block whose fence says *marker*."""
+    found = re.search(
+        rf"^```{marker}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert found is not None, f"the README has no block {marker!r}"
+    return found[1]
+
+
+async def readme_example(variables: dict[str, str], phone: Device) -> str:
+    """What the README's example prints at last, when the phone approves with the number it prints first."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-u", "-c", readme_block("python sdk-example")),
+        env=os.environ | variables,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    number = re.fullmatch(r"Type (\d{6}) on your phone", (await process.stdout.readline()).decode().strip())
+    assert number is not None
+    attempt = await phone.pending(wait_seconds=10)
+    assert attempt is not None
+    await phone.approve(attempt, int(number[1]))
+    rest, _ = await process.communicate()
+    return rest.decode().strip()
+
+
+async def test_the_commands_of_the_readme_are_those_that_are_tested() -> None:
+    """`make demo` is what this file runs, `make test` what CI runs."""
+    assert readme_block("sh make-demo") == "make demo\n"
+    assert readme_block("sh make-test") == "make test\n"
+    assert "make test\n" in (README.parent / ".ci" / "run").read_text(encoding="utf-8")
 
 
 async def test_every_step_comes_out_as_told(place: Path) -> None:
@@ -53,16 +88,8 @@ async def test_a_kept_server_can_be_used_and_stopped(place: Path) -> None:
             if "export COUNTERSIGN_" in line
         )
         url = exported["COUNTERSIGN_URL"]
-        enrollment = Wallet(place / "wallet.json").entry().enrollment
-        async with (
-            Device(enrollment) as phone,
-            AsyncClient(url, exported["COUNTERSIGN_KEY_ID"], exported["COUNTERSIGN_KEY_SECRET"]) as shop,
-        ):
-            asking = asyncio.create_task(shop.approve("jane@example.com", "Payment", challenge=False))
-            attempt = await phone.pending(wait_seconds=10)
-            assert attempt is not None
-            await phone.approve(attempt)
-            assert (await asking).approved
+        async with Device(Wallet(place / "wallet.json").entry().enrollment) as phone:
+            assert await readme_example(exported, phone) == "paid"
         refused, said = await demo("--keep", "--folder", str(place))
         assert refused == 1
         assert "still runs" in said
