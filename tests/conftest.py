@@ -4,6 +4,7 @@ database_url        this worker's migrated database, for tests in which several 
 db                  an open `Database` on it
 conn                a connection of `db` in a transaction that is rolled back
 fresh_database_url  a migrated database of the test's own, for tests of whole processes
+unused_database_url the same for processes that leave nothing in it; shared by this worker's tests
 place               a folder for the data of an embedded PostgreSQL
 product             the whole server in this process on `db`, with clients that check every answer
 make_product        the same with settings of the test's own
@@ -85,6 +86,14 @@ async def conn(db: Database) -> AsyncIterator[Connection]:
 async def fresh_database_url(postgres: DatabaseServer, worker_id: str) -> AsyncIterator[str]:
     """A migrated database that nobody else uses."""
     url = await postgres.create_database(f"{worker_id}_{token_hex(4)}")
+    yield url
+    await postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+async def unused_database_url(postgres: DatabaseServer, worker_id: str) -> AsyncIterator[str]:
+    """A migrated database in which nobody leaves anything: for processes that start and stop."""
+    url = await postgres.create_database(f"{worker_id}_unused")
     yield url
     await postgres.drop_database(url)
 

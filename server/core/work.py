@@ -4,10 +4,10 @@ Return commits. Raise forgets. `Refusal` remembers.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import TracebackType
 from typing import Protocol, TypeVar
 
 from server.base.clock import Clock
@@ -160,11 +160,34 @@ class Core:
         self._wake(work)
         return outcome
 
-    @asynccontextmanager
-    async def _work(self, actor: Principal, meter: Meter) -> AsyncIterator[Work]:
-        async with self.db.acquire() as conn:
-            yield Work(conn, self.clock.now(), actor, self.keys, self.settings, meter)
+    def _work(self, actor: Principal, meter: Meter) -> "_Working":
+        return _Working(self, actor, meter)
 
     def _wake(self, work: Work) -> None:
         if work.wakes:
             self.db.wakeups.publish(*work.wakes)
+
+
+class _Working:
+    """A work for the length of a block, with a connection of its own. A generator would cost more."""
+
+    __slots__ = ("_actor", "_core", "_lent", "_meter")
+
+    def __init__(self, core: Core, actor: Principal, meter: Meter) -> None:
+        self._core = core
+        self._actor = actor
+        self._meter = meter
+        self._lent = core.db.acquire()
+
+    async def __aenter__(self) -> Work:
+        core = self._core
+        conn = await self._lent.__aenter__()
+        return Work(conn, core.clock.now(), self._actor, core.keys, core.settings, self._meter)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._lent.__aexit__(kind, error, traceback)

@@ -110,6 +110,7 @@ class Wakeups:
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self._connect = connect
         self._sender = token_hex(8)
+        self._own_head = _head_of(self._sender)
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._listeners: list[tuple[str, Listener]] = []
         self._queue: dict[str, None] = {}  # a set that keeps its order
@@ -327,13 +328,14 @@ class Wakeups:
         self._stirred.set()
 
     def _hear(self, _conn: object, _pid: int, _channel: str, payload: object) -> None:
+        text = str(payload)
+        if text.startswith(self._own_head):
+            return  # its own waiters were woken when it published
         try:
-            sender, topics = read_payload(str(payload))
+            _, topics = read_payload(text)
         except ValueError:
             _log.warning("wakeups.unreadable_notification")
             return
-        if sender == self._sender:
-            return  # its own waiters were woken when it published
         for topic in topics:
             self._deliver(topic)
 
@@ -343,7 +345,7 @@ def payloads(sender: str, topics: Iterable[str]) -> list[str]:
 
     Each is a JSON object: `{"from":"6b1f…","topics":["attempt:42"]}`.
     """
-    head, tail = f'{{"from":{json.dumps(sender)},"topics":[', "]}"
+    head, tail = _head_of(sender), "]}"
     room = MAX_PAYLOAD_BYTES - len(head) - len(tail)
     chunks: list[list[str]] = [[]]
     used = 0
@@ -356,6 +358,11 @@ def payloads(sender: str, topics: Iterable[str]) -> list[str]:
         chunks[-1].append(text)
         used += needed
     return [f"{head}{','.join(chunk)}{tail}" for chunk in chunks if chunk]
+
+
+def _head_of(sender: str) -> str:
+    """How every payload of *sender* begins."""
+    return f'{{"from":{json.dumps(sender)},"topics":['
 
 
 def read_payload(payload: str) -> tuple[str, list[str]]:

@@ -40,6 +40,7 @@ _PERHAPS_SECRET: Final = (
 )
 _LED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "hypercorn.error", "alembic", "asyncio", "quart")
 _MAX_DEPTH: Final = 6
+_PLAIN: Final = frozenset({str, int, float})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -197,15 +198,24 @@ def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 def _visible(name: str, value: object, depth: int) -> object:
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Secret) or _sounds_secret(name):
+    if _sounds_secret(name) or isinstance(value, Secret):
         return HIDDEN
-    if depth == _MAX_DEPTH and isinstance(value, Mapping | list | tuple | set | frozenset):
+    if type(value) in _PLAIN:  # nearly every member of nearly every line
+        return value
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _visible_inside(value, depth + 1)
+    return value
+
+
+def _visible_inside(
+    value: Mapping[object, object] | list[object] | tuple[object, ...] | set[object] | frozenset[object],
+    depth: int,
+) -> object:
+    if depth > _MAX_DEPTH:
         return "…"
     if isinstance(value, Mapping):
-        return {_name(key): _visible(_name(key), member, depth + 1) for key, member in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_visible("", member, depth + 1) for member in value]
-    return value
+        return {_name(key): _visible(_name(key), member, depth) for key, member in value.items()}
+    return [_visible("", member, depth) for member in value]
 
 
 def _name(key: object) -> str:

@@ -88,6 +88,10 @@ class WithEchoes:
         """One request, or the lifespan, which is the product's."""
         if scope.get("path") == QUART_PATH:
             await self._quart(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            # The product puts its surfaces together when its life begins.
+            with patch.object(server.app, "SURFACES", (*server.app.SURFACES, surface)):
+                await self._product(scope, receive, send)
         else:
             await self._product(scope, receive, send)
 
@@ -108,8 +112,6 @@ def _quart() -> Quart:
 
 def create_app(settings: Settings, *, database_url: str) -> WithEchoes:
     """The application of one process."""
-    if surface not in server.app.SURFACES:
-        patch.object(server.app, "SURFACES", (*server.app.SURFACES, surface)).start()
     return WithEchoes(server.app.create_app(settings, database_url=database_url))
 
 

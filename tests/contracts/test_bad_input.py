@@ -23,7 +23,7 @@ from tests.support.contract import PUBLISHED, contracts
 from tests.support.phone import Body, Phone
 from tests.support.product import BASE_URL, Product, RelyingParty
 
-EXAMPLES = 40
+EXAMPLES = 50
 OPERATIONS = [
     (surface, name)
     for surface in PUBLISHED

@@ -29,9 +29,9 @@ def start_and_stop(settings: Settings) -> None:
         pass
 
 
-async def test_an_instance_in_order_is_well(tmp_path: Path, database_url: str) -> None:
+async def test_an_instance_in_order_is_well(tmp_path: Path, unused_database_url: str) -> None:
     settings = some_settings(
-        data_dir=tmp_path, database_url=database_url, public_base_url="https://push.example.org"
+        data_dir=tmp_path, database_url=unused_database_url, public_base_url="https://push.example.org"
     )
     await asyncio.to_thread(start_and_stop, settings)
 
@@ -60,9 +60,9 @@ async def test_a_stopped_embedded_database_is_started_for_the_look(place: Path) 
     assert not (place / "postgres" / "postmaster.pid").exists()
 
 
-async def test_thoughtless_settings_deserve_a_thought(tmp_path: Path, database_url: str) -> None:
+async def test_thoughtless_settings_deserve_a_thought(tmp_path: Path, unused_database_url: str) -> None:
     findings = await found(
-        some_settings(data_dir=tmp_path, database_url=database_url, host="192.0.2.1", workers=3)
+        some_settings(data_dir=tmp_path, database_url=unused_database_url, host="192.0.2.1", workers=3)
     )
     assert {findings[name].state for name in ("public URL", "proxies", "limits")} == {"warning"}
 

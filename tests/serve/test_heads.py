@@ -18,12 +18,12 @@ GET = b"GET /pid HTTP/1.1\r\nhost: x\r\n\r\n"
 
 @pytest.fixture(scope="module", params=["uvicorn", "hypercorn"])
 async def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_url: str
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, unused_database_url: str
 ) -> AsyncIterator[Instance]:
     """An instance with the time-outs that are usual."""
     folder = tmp_path_factory.mktemp("data")
     async with listening_instance(
-        folder, database_url, COUNTERSIGN_SERVER=cast(str, request.param)
+        folder, unused_database_url, COUNTERSIGN_SERVER=cast(str, request.param)
     ) as started:
         yield started
         await _ends_well(started)
@@ -31,12 +31,12 @@ async def running(
 
 @pytest.fixture(scope="module", params=["uvicorn", "hypercorn"])
 async def hasty(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_url: str
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, unused_database_url: str
 ) -> AsyncIterator[Instance]:
     """An instance that has little patience."""
     async with listening_instance(
         tmp_path_factory.mktemp("data"),
-        database_url,
+        unused_database_url,
         COUNTERSIGN_SERVER=cast(str, request.param),
         COUNTERSIGN_HEADER_TIMEOUT_SECONDS="0.5",
         COUNTERSIGN_IDLE_TIMEOUT_SECONDS="1",
@@ -163,9 +163,9 @@ async def test_a_websocket_is_not_offered(running: Instance) -> None:
     writer.close()
 
 
-async def test_http_2_is_spoken_by_hypercorn(tmp_path: Path, database_url: str) -> None:
+async def test_http_2_is_spoken_by_hypercorn(tmp_path: Path, unused_database_url: str) -> None:
     """And an answer that waits comes before the end, as under HTTP/1.1."""
-    async with listening_instance(tmp_path, database_url, COUNTERSIGN_SERVER="hypercorn") as running:
+    async with listening_instance(tmp_path, unused_database_url, COUNTERSIGN_SERVER="hypercorn") as running:
         reader, writer = await running.connect()
         http = H2Connection()
         http.initiate_connection()

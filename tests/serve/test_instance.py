@@ -47,11 +47,13 @@ def test_the_newest_version_is_told_by_its_file() -> None:
     assert newest_revision() == head_revision()
 
 
-async def test_a_key_file_that_others_can_read_stops_the_start(tmp_path: Path, database_url: str) -> None:
-    await prepared(tmp_path, database_url)
+async def test_a_key_file_that_others_can_read_stops_the_start(
+    tmp_path: Path, unused_database_url: str
+) -> None:
+    await prepared(tmp_path, unused_database_url)
     (tmp_path / "master-keys.json").chmod(0o644)
     with pytest.raises(CannotStart, match="chmod 600"):
-        await prepared(tmp_path, database_url)
+        await prepared(tmp_path, unused_database_url)
 
 
 async def test_a_missing_key_file_is_not_made_anew_over_sealed_secrets(
@@ -91,10 +93,10 @@ async def test_a_newer_schema_stops_the_start(tmp_path: Path, fresh_database_url
         await prepared(tmp_path, fresh_database_url)
 
 
-async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, database_url: str) -> None:
+async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, unused_database_url: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotStart, match="COUNTERSIGN_DATA_DIR"):
-        await prepared(tmp_path / "file" / "data", database_url)
+        await prepared(tmp_path / "file" / "data", unused_database_url)
     with pytest.raises(CannotStart, match="COUNTERSIGN_DATA_DIR"):
         await prepared(tmp_path / "file" / "data")
 

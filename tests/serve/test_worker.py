@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.serve.instances import instance
 
 
-async def test_it_runs_jobs_until_it_is_asked_to_stop(tmp_path: Path, database_url: str) -> None:
-    async with instance(tmp_path, database_url, module="tests.serve.jobs_alone") as running:
+async def test_it_runs_jobs_until_it_is_asked_to_stop(tmp_path: Path, unused_database_url: str) -> None:
+    async with instance(tmp_path, unused_database_url, module="tests.serve.jobs_alone") as running:
         await running.line("jobs.running")
         running.send(signal.SIGTERM)
         assert await running.ended() == (0, "")

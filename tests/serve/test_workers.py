@@ -16,10 +16,10 @@ BOTH_SERVERS = pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
 @BOTH_SERVERS
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_stop_answers_who_waits_and_lets_work_finish(
-    server: str, workers: str, tmp_path: Path, database_url: str
+    server: str, workers: str, tmp_path: Path, unused_database_url: str
 ) -> None:
     variables = {"COUNTERSIGN_SERVER": server, "COUNTERSIGN_WORKERS": workers}
-    async with listening_instance(tmp_path, database_url, **variables) as running:
+    async with listening_instance(tmp_path, unused_database_url, **variables) as running:
         waiting = asyncio.create_task(running.get("/wait"))
         await running.line("waiting")
         slow = asyncio.create_task(running.get("/slow"))
@@ -34,8 +34,8 @@ async def test_a_stop_answers_who_waits_and_lets_work_finish(
         assert [line["event"] for line in running.lines].count("ended") == int(workers)
 
 
-async def test_logs_are_json_and_hold_no_secret(tmp_path: Path, database_url: str) -> None:
-    async with listening_instance(tmp_path, database_url) as running:
+async def test_logs_are_json_and_hold_no_secret(tmp_path: Path, unused_database_url: str) -> None:
+    async with listening_instance(tmp_path, unused_database_url) as running:
         running.send(signal.SIGTERM)
         await running.ended()
 
@@ -45,8 +45,8 @@ async def test_logs_are_json_and_hold_no_secret(tmp_path: Path, database_url: st
     assert "sesame" not in str(running.lines)
 
 
-async def test_a_killed_worker_is_replaced(tmp_path: Path, database_url: str) -> None:
-    async with listening_instance(tmp_path, database_url, COUNTERSIGN_WORKERS="2") as running:
+async def test_a_killed_worker_is_replaced(tmp_path: Path, unused_database_url: str) -> None:
+    async with listening_instance(tmp_path, unused_database_url, COUNTERSIGN_WORKERS="2") as running:
         _, victim = await running.get("/pid")
         os.kill(int(victim), signal.SIGKILL)
         died = await running.line("worker.died")
@@ -58,8 +58,8 @@ async def test_a_killed_worker_is_replaced(tmp_path: Path, database_url: str) ->
         assert await running.ended() == (0, "")
 
 
-async def test_a_hangup_replaces_every_worker(tmp_path: Path, database_url: str) -> None:
-    async with listening_instance(tmp_path, database_url, COUNTERSIGN_WORKERS="2") as running:
+async def test_a_hangup_replaces_every_worker(tmp_path: Path, unused_database_url: str) -> None:
+    async with listening_instance(tmp_path, unused_database_url, COUNTERSIGN_WORKERS="2") as running:
         first = {line["worker"] for line in running.lines if line["event"] == "worker.started"}
         running.send(signal.SIGHUP)
         second = set()
@@ -73,9 +73,11 @@ async def test_a_hangup_replaces_every_worker(tmp_path: Path, database_url: str)
 
 
 @BOTH_SERVERS
-async def test_work_that_outlives_the_grace_is_cut(server: str, tmp_path: Path, database_url: str) -> None:
+async def test_work_that_outlives_the_grace_is_cut(
+    server: str, tmp_path: Path, unused_database_url: str
+) -> None:
     variables = {"COUNTERSIGN_SERVER": server, "COUNTERSIGN_SHUTDOWN_GRACE_SECONDS": "0"}
-    async with listening_instance(tmp_path, database_url, **variables) as running:
+    async with listening_instance(tmp_path, unused_database_url, **variables) as running:
         slow = asyncio.create_task(running.get("/slow"))
         await running.line("working")
         running.send(signal.SIGTERM)
@@ -87,9 +89,11 @@ async def test_work_that_outlives_the_grace_is_cut(server: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_a_second_interrupt_waits_for_nobody(workers: str, tmp_path: Path, database_url: str) -> None:
+async def test_a_second_interrupt_waits_for_nobody(
+    workers: str, tmp_path: Path, unused_database_url: str
+) -> None:
     variables = {"COUNTERSIGN_WORKERS": workers, "COUNTERSIGN_SHUTDOWN_GRACE_SECONDS": "600"}
-    async with listening_instance(tmp_path, database_url, **variables) as running:
+    async with listening_instance(tmp_path, unused_database_url, **variables) as running:
         _, writer = await running.connect()
         writer.write(b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
         await running.line("reading")
@@ -101,8 +105,8 @@ async def test_a_second_interrupt_waits_for_nobody(workers: str, tmp_path: Path,
         writer.close()
 
 
-async def test_workers_do_not_outlive_their_supervisor(tmp_path: Path, database_url: str) -> None:
-    async with listening_instance(tmp_path, database_url, COUNTERSIGN_WORKERS="2") as running:
+async def test_workers_do_not_outlive_their_supervisor(tmp_path: Path, unused_database_url: str) -> None:
+    async with listening_instance(tmp_path, unused_database_url, COUNTERSIGN_WORKERS="2") as running:
         running.send(signal.SIGKILL)
 
         assert (await running.ended())[0] == -signal.SIGKILL
@@ -112,18 +116,18 @@ async def test_workers_do_not_outlive_their_supervisor(tmp_path: Path, database_
 @BOTH_SERVERS
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_an_application_that_does_not_begin_ends_the_process(
-    server: str, workers: str, tmp_path: Path, database_url: str
+    server: str, workers: str, tmp_path: Path, unused_database_url: str
 ) -> None:
     variables = {"COUNTERSIGN_SERVER": server, "COUNTERSIGN_WORKERS": workers, "SMALL_APP_FAILS": "1"}
-    async with instance(tmp_path, database_url, **variables) as running:
+    async with instance(tmp_path, unused_database_url, **variables) as running:
         assert await running.ended() == (1, "")
         assert "the moon is in the wrong phase" in str(running.lines)
 
 
-async def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path, database_url: str) -> None:
+async def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path, unused_database_url: str) -> None:
     taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = str(taken.sockets[0].getsockname()[1])
-    async with instance(tmp_path, database_url, COUNTERSIGN_PORT=port) as running:
+    async with instance(tmp_path, unused_database_url, COUNTERSIGN_PORT=port) as running:
         code, errors = await running.ended()
 
     taken.close()

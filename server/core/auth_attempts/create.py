@@ -238,7 +238,17 @@ async def _insert_in_turn(work: Work, new: NewAttempt, idempotency: tuple[bytes,
 
 
 async def _insert(work: Work, new: NewAttempt, idempotency: tuple[bytes, bytes] | None) -> int | None:
-    """The attempt is stored; the id of the one it superseded, if any."""
+    """The attempt is stored; the id of the one it superseded, if any.
+
+    What is in the way is found by a violation, which only a savepoint survives inside a transaction.
+    """
+    if work.conn.is_in_transaction():
+        async with work.conn.transaction():
+            return await _insert_here(work, new, idempotency)
+    return await _insert_here(work, new, idempotency)
+
+
+async def _insert_here(work: Work, new: NewAttempt, idempotency: tuple[bytes, bytes] | None) -> int | None:
     with (
         unique("auth_attempts_pkey", _IdTaken()),
         unique("auth_attempts_open_key", _AnotherAtTheSameMoment()),

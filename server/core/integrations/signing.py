@@ -1,10 +1,13 @@
 """The key an integration signs with, and signing with it."""
 
+from functools import lru_cache
+
 from server.core.drawn_ids import insert_with_new_id
 from server.core.integrations import store
 from server.core.integrations.model import Signer, signing_key_purpose
 from server.core.work import Work
 from server.crypto import signing_keys
+from server.crypto.sealing import KeyRing
 
 
 async def give_new_signing_key(work: Work, organization_id: int, integration_id: int) -> int:
@@ -33,5 +36,10 @@ async def give_new_signing_key(work: Work, organization_id: int, integration_id:
 
 def sign(work: Work, signer: Signer, message: bytes) -> str:
     """*message* signed with the key that *signer* names: Ed25519, 64 bytes, Base64URL without padding."""
-    seed = work.keys.open(signer.private_key_sealed, signing_key_purpose(signer.id))
-    return signing_keys.load_signing_key(seed).sign(message)
+    return _opened(work.keys, signer.id, signer.private_key_sealed).sign(message)
+
+
+@lru_cache(maxsize=4096)
+def _opened(keys: KeyRing, signing_key_id: int, sealed: bytes) -> signing_keys.SigningKey:
+    """The key in *sealed*. Kept, since it signs often and opening is dear; sealed anew it is opened anew."""
+    return signing_keys.load_signing_key(keys.open(sealed, signing_key_purpose(signing_key_id)))

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from server.base.errors import AttemptBindingFailed, AttemptStateConflict
 from server.base.secret import Secret
 from server.core.auth_attempts.deliver import FetchPending, PendingAttempt, fetch_pending
 from server.core.auth_attempts.model import DenyReason, asked_topic
@@ -114,6 +115,7 @@ class RespondResponse(CamelBody):
     lane=HOT,
     takes=PendingRequest,
     gives={200: PendingResponse, 204: None},
+    refuses=(AttemptBindingFailed,),
 )
 async def pending() -> Response:
     """POST /api/v1/auth-attempts/pending: what is waiting for this phone, if anything.
@@ -138,6 +140,7 @@ async def pending() -> Response:
     lane=HOT,
     takes=RespondRequest,
     gives={200: RespondResponse},
+    refuses=(AttemptStateConflict,),
 )
 async def respond() -> Response:
     """POST /api/v1/auth-attempts/respond: the owner approves or denies."""

@@ -4,6 +4,13 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+from server.base.errors import (
+    EnrollmentAlreadyBound,
+    EnrollmentBindingFailed,
+    EnrollmentPushAddressFailed,
+    EnrollmentStateConflict,
+    EnrollmentVerifyFailed,
+)
 from server.base.secret import Secret
 from server.core.enrollments.bind import BindEnrollment, BoundEnrollment, bind_enrollment
 from server.core.enrollments.model import PushProvider, StorageTier
@@ -129,7 +136,17 @@ class PushAddressRequest(CamelBody):
         )
 
 
-@surface.post("/enrollments/bind", guard=anyone, limit=BINDS, takes=BindRequest, gives={200: BindResponse})
+@surface.post(
+    "/enrollments/bind",
+    guard=anyone,
+    limit=BINDS,
+    takes=BindRequest,
+    gives={200: BindResponse},
+    refuses=(
+        EnrollmentBindingFailed,
+        EnrollmentAlreadyBound,
+    ),
+)
 async def bind() -> Response:
     """POST /api/v1/enrollments/bind: the phone learns whose invitation it scanned, once."""
     body = await read(BindRequest)
@@ -138,7 +155,15 @@ async def bind() -> Response:
 
 
 @surface.post(
-    "/enrollments/verify", guard=anyone, limit=VERIFIES, takes=VerifyRequest, gives={200: VerifyResponse}
+    "/enrollments/verify",
+    guard=anyone,
+    limit=VERIFIES,
+    takes=VerifyRequest,
+    gives={200: VerifyResponse},
+    refuses=(
+        EnrollmentVerifyFailed,
+        EnrollmentStateConflict,
+    ),
 )
 async def verify() -> Response:
     """POST /api/v1/enrollments/verify: the phone registers its key, and the enrollment is active."""
@@ -153,6 +178,7 @@ async def verify() -> Response:
     limit=PUSH_ADDRESSES,
     takes=PushAddressRequest,
     gives={204: None},
+    refuses=(EnrollmentPushAddressFailed,),
 )
 async def push_address() -> Response:
     """POST /api/v1/enrollments/push-address: the phone is woken at this address from now on."""

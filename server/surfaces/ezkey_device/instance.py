@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from server.base.errors import EnrollmentInstanceInfoFailed
 from server.base.secret import Secret
 from server.core.enrollments.instance_info import (
     ReadSignedInstanceInfo,
@@ -88,6 +89,7 @@ async def public_instance_info() -> Response:
     limit=BINDS,
     takes=InstanceInfoRequest,
     gives={200: InstanceInfoResponse},
+    refuses=(EnrollmentInstanceInfoFailed,),
 )
 async def signed_instance_info() -> Response:
     """POST /api/v1/enrollments/instance-info: the instance's name and URLs, signed for an enrollment."""

@@ -4,7 +4,16 @@ import time
 from datetime import datetime
 from typing import Self
 
-from server.base.errors import AttemptWaitInvalid, InvalidFields
+from server.base.errors import (
+    AttemptCreateInvalid,
+    AttemptNotFound,
+    AttemptStateConflict,
+    AttemptWaitInvalid,
+    EnrollmentForbidden,
+    EnrollmentInactive,
+    IdempotencyKeyReused,
+    InvalidFields,
+)
 from server.core.auth_attempts.create import CreateAttempt, create_attempt
 from server.core.auth_attempts.follow import CancelAttempt, ReadAttempt, cancel_attempt, read_attempt
 from server.core.auth_attempts.model import Attempt, AttemptStatus, DenyReason, ended_topic
@@ -156,6 +165,12 @@ class WaitQuery(QueryFields):
     lane=HOT,
     takes=CreateRequest,
     gives={201: CreateResponse},
+    refuses=(
+        AttemptCreateInvalid,
+        EnrollmentForbidden,
+        EnrollmentInactive,
+        IdempotencyKeyReused,
+    ),
 )
 async def create() -> Response:
     """POST /api/v1/auth-attempts: a person is asked on their phone.
@@ -175,12 +190,16 @@ async def create() -> Response:
     lane=HOT,
     query=WaitQuery,
     gives={200: WaitResponse},
+    refuses=(
+        AttemptNotFound,
+        AttemptWaitInvalid,
+    ),
 )
 async def wait() -> Response:
     """GET /api/v1/auth-attempts/{id}/wait: holds the answer until the attempt ends, or `timeout` seconds.
 
-    Both `timeout` (1 to 300, default 30) and `polling` (1 to 60, default 2, not above timeout where it is given) are in
-    seconds. When the time is over the answer is 200 with `timeoutReached`.
+    Both `timeout` (1 to 300, default 30) and `polling` (1 to 60, default 2, not above timeout where it is
+    given) are in seconds. When the time is over the answer is 200 with `timeoutReached`.
     """
     query = read_query(WaitQuery).checked()
     began = time.monotonic()
@@ -201,6 +220,10 @@ async def wait() -> Response:
     limit=WAITS,
     lane=HOT,
     gives={200: AttemptBody},
+    refuses=(
+        AttemptNotFound,
+        AttemptStateConflict,
+    ),
 )
 async def cancel() -> Response:
     """POST /api/v1/auth-attempts/{id}/cancel: the question is taken back."""

@@ -6,10 +6,11 @@ number is a JSON number, a flag a JSON boolean, a text a JSON string.
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 
 from server.base.ids import MAX_SMALL_ID
 
@@ -76,6 +77,16 @@ class Body(BaseModel):
     omits_nulls: ClassVar[bool] = True
     """Whether members that are None are left out of an answer, or shown as null."""
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The JSON schema; of an answer that leaves out what is None, no such member is required or null."""
+        schema = handler(core_schema)
+        if handler.mode == "serialization" and cls.omits_nulls:
+            _leave_out_nulls(handler.resolve_ref_schema(schema))
+        return schema
+
     def to_json(self) -> bytes:
         """The model as JSON, by the names on the wire."""
         kind = type(self)
@@ -83,6 +94,18 @@ class Body(BaseModel):
             self, by_alias=True, exclude_none=kind.omits_nulls
         )
         return written
+
+
+def _leave_out_nulls(schema: dict[str, Any]) -> None:
+    """*schema*'s members that may be null may be absent instead."""
+    for name, member in schema.get("properties", {}).items():
+        choices = member.get("anyOf", [])
+        if {"type": "null"} not in choices:
+            continue
+        rest = [choice for choice in choices if choice != {"type": "null"}]
+        del member["anyOf"]
+        member.update(rest[0] if len(rest) == 1 else {"anyOf": rest})
+        schema["required"] = [other for other in schema.get("required", []) if other != name]
 
 
 class CamelBody(Body):

@@ -274,6 +274,7 @@ async def test_a_request_leaves_one_line_without_what_it_said(client: Client) ->
         "request_id": answer.header("x-request-id"),
         "caller": "integration",
         "caller_id": "key-of-3",
+        "proved": None,
     }
 
 
