@@ -56,6 +56,7 @@ lint: $(READY) ## Style and common mistakes
 
 types: $(READY) ## mypy --strict over all of it
 	@$(BIN)/mypy
+	@$(BIN)/mypy integration_sdk/tests
 
 contracts: $(READY) ## Who may import whom
 	@$(BIN)/lint-imports

@@ -2,19 +2,29 @@
 
 import re
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import NamedTuple
+
+import pytest
 
 from server.core.api_keys.administration import RotateApiKey, rotate_api_key
 from server.core.enrollments.lifecycle import RebindEnrollment, rebind_enrollment
 from server.core.integrations.actions import RotateSigningKey, rotate_signing_key
 from server.core.integrations.model import signing_key_purpose
-from server.db.pool import Connection
+from server.db.pool import Connection, Database
 from tests.support.factories import an_api_key, an_operator_key
 from tests.support.phone import new_proof_token
 from tests.support.scene import Scene
-from tests.support.work import some_keys
+from tests.support.work import a_core, some_keys
+
+
+@pytest.fixture
+async def scene(fresh_database_url: str) -> AsyncIterator[Scene]:
+    """A relying party on a database in which nothing else ever was."""
+    db = await Database.open(fresh_database_url, connections=2, application_name="secrets")
+    yield await Scene.on(a_core(db))
+    await db.close()
 
 
 class Cell(NamedTuple):
@@ -29,8 +39,13 @@ class Cell(NamedTuple):
         return self.value if isinstance(self.value, bytes) else str(self.value).encode()
 
 
-async def dump(conn: Connection) -> list[Cell]:
+async def dump(scene: Scene) -> list[Cell]:
     """Every value of every column of every table."""
+    async with scene.core.db.acquire() as conn:
+        return await _dump(conn)
+
+
+async def _dump(conn: Connection) -> list[Cell]:
     tables = await conn.fetch(
         """
         SELECT table_name FROM information_schema.tables
@@ -70,7 +85,7 @@ def holding_number(cells: list[Cell], number: int) -> list[str]:
     ]
 
 
-async def test_x09_a_dump_shows_no_secret(scene: Scene, conn: Connection) -> None:
+async def test_x09_a_dump_shows_no_secret(scene: Scene) -> None:
     texts: dict[str, str] = {}
     numbers: dict[str, int] = {}
 
@@ -117,7 +132,7 @@ async def test_x09_a_dump_shows_no_secret(scene: Scene, conn: Connection) -> Non
     seeds["master key"] = bytes(range(32))
     assert some_keys().current_id == scene.core.keys.current_id
 
-    cells = await dump(conn)
+    cells = await dump(scene)
 
     assert {cell.column.partition(".")[0] for cell in cells} >= {
         "api_keys",
@@ -135,13 +150,16 @@ async def test_x09_a_dump_shows_no_secret(scene: Scene, conn: Connection) -> Non
     assert {name: columns for name, columns in found.items() if columns} == {}
 
 
-async def test_a_secret_that_was_written_would_be_found(scene: Scene, conn: Connection) -> None:
+async def test_a_secret_that_was_written_would_be_found(scene: Scene) -> None:
     """The search itself works: as text, as bytes, in Base64, in hexadecimal, and as a number."""
     phone = await scene.invited_phone(name=f"number {987_654}", user_identifier=b64encode(b"a seed").decode())
-    await conn.execute(
-        "UPDATE enrollments SET proof_token_sealed = $2 WHERE id = $1", phone.enrollment_id, b"...a token..."
-    )
-    cells = await dump(conn)
+    async with scene.core.db.acquire() as conn:
+        await conn.execute(
+            "UPDATE enrollments SET proof_token_sealed = $2 WHERE id = $1",
+            phone.enrollment_id,
+            b"...a token...",
+        )
+    cells = await dump(scene)
 
     assert holding(cells, b"a seed") == ["enrollments.user_identifier"]
     assert holding(cells, b"a token") == ["enrollments.proof_token_sealed"]

@@ -295,6 +295,8 @@ class Contract:
             self.check_value(pointer, value, closed=closed)
         except ContractBroken as broken:
             raise ContractBroken(f"{answer}: {broken}") from None
+        if text is answer.body and answer.media_type == PROBLEM and value.get("status") != answer.status:
+            raise ContractBroken(f"{answer}: the problem tells another status")
 
     def check_value(self, pointer: str, value: object, *, closed: bool = True) -> None:
         """*value* is as the schema at *pointer* says; *closed*: with no member that it does not name.
@@ -319,7 +321,7 @@ class Contract:
 
 
 class Contracts:
-    """The contracts of all surfaces, and a place for every answer that was checked against them."""
+    """The contracts of all surfaces."""
 
     def __init__(self, contracts: Sequence[Contract]) -> None:
         self._by_surface = {contract.surface: contract for contract in contracts}

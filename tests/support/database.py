@@ -65,7 +65,10 @@ class Run:
                 EmbeddedPostgres.start(self.folder).stop()
             time.sleep(0.05)
         with suppress(OSError, ValueError):
-            os.kill(int(postmaster.read_text().splitlines()[0]), signal.SIGQUIT)
+            process = int(postmaster.read_text().splitlines()[0])
+            # Process ids are used again: it is only ours if it stands in our folder.
+            if Path(f"/proc/{process}/cwd").readlink() == postmaster.parent:
+                os.kill(process, signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

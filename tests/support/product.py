@@ -66,7 +66,7 @@ class RelyingParty:
         body: Body = {"challengeRequested": False}
         if phone is not None:
             body["enrollmentId"] = phone.enrollment_id
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key.encode("latin-1")}
+        headers = {} if idempotency_key is None else {b"Idempotency-Key": idempotency_key.encode("latin-1")}
         return await self.http.post(
             "/api/v1/auth-attempts", json=body | members, headers=headers, auth=self.auth
         )

@@ -342,7 +342,7 @@ async def test_a_wait_that_cannot_be_read_is_not_valid(party: RelyingParty, phon
 async def test_e32_a_wait_within_its_bounds_is_valid(
     party: RelyingParty, phone: Phone, query: dict[str, int]
 ) -> None:
-    """The TypeScript demonstration asks for 2 and 2. Who leaves polling out is not refused for our default."""
+    """The TypeScript demonstration asks for 2 and 2; who leaves polling out is not refused for it."""
     created = await party.ask(phone)
     await party.cancel(created["authAttemptId"])
 
