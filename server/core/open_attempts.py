@@ -29,13 +29,23 @@ async def expire_open_attempts(
     """
     rows = await work.conn.fetch(
         """
-        UPDATE auth_attempts
+        WITH open AS (
+            -- By id, as everybody locks several attempts.
+            SELECT id
+              FROM auth_attempts
+             WHERE organization_id = $1
+               AND ($2::int IS NULL OR integration_id = $2)
+               AND ($3::int IS NULL OR enrollment_id = $3)
+               AND status IN ('PENDING', 'READ')
+             ORDER BY id
+               FOR NO KEY UPDATE
+        )
+        UPDATE auth_attempts AS a
            SET status = 'EXPIRED', ended_at = $4
-         WHERE organization_id = $1
-           AND ($2::int IS NULL OR integration_id = $2)
-           AND ($3::int IS NULL OR enrollment_id = $3)
-           AND status IN ('PENDING', 'READ')
-        RETURNING id
+          FROM open
+         WHERE a.id = open.id
+           AND a.status IN ('PENDING', 'READ')
+        RETURNING a.id
         """,
         organization_id,
         integration_id,

@@ -34,7 +34,11 @@ class Meter(Protocol):
         """
 
     async def unproved(self) -> None:
-        """The request's proof failed: counts it against the client's address."""
+        """The request's proof failed: counts it against the client's address.
+
+        Raises:
+            TooManyRequests: Too many proofs from there failed.
+        """
 
 
 class Unmetered:

@@ -418,14 +418,21 @@ async def update_expired_of_same_user(conn: Connection, origin: Origin, enrollme
     """The open attempts of all enrollments of this one's user at its integration are EXPIRED; their ids."""
     rows = await conn.fetch(
         """
-        WITH expired AS (
-            UPDATE auth_attempts AS a
-               SET status = 'EXPIRED', ended_at = $1
+        WITH open AS (
+            -- By id, as everybody locks several attempts.
+            SELECT a.id
               FROM enrollments reporter
               JOIN enrollments other ON other.integration_id = reporter.integration_id
                                     AND other.user_identifier = reporter.user_identifier
+              JOIN auth_attempts a ON a.enrollment_id = other.id AND a.status IN ('PENDING', 'READ')
              WHERE reporter.id = $7
-               AND a.enrollment_id = other.id
+             ORDER BY a.id
+               FOR NO KEY UPDATE OF a
+        ), expired AS (
+            UPDATE auth_attempts AS a
+               SET status = 'EXPIRED', ended_at = $1
+              FROM open
+             WHERE a.id = open.id
                AND a.status IN ('PENDING', 'READ')
             RETURNING a.id, a.organization_id
         ), audited AS (

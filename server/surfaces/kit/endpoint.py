@@ -7,7 +7,7 @@ from server.base.settings import Settings
 from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.counting import Standing
 from server.surfaces.kit.exchange import ClientGone, Exchange, Response, enter, leave
-from server.surfaces.kit.limits import UNPROVED, By, Limit, enforce
+from server.surfaces.kit.limits import By, Limit, enforce
 from server.surfaces.kit.metrics import Metrics, RequestInstrument, now
 from server.surfaces.kit.surface import Route, Surface
 
@@ -144,20 +144,15 @@ class Endpoint:
 async def _admit(exchange: Exchange, limit: Limit) -> None:
     """The request is within what its route's limit can tell before the action runs.
 
+    What counts what was proved can tell nothing yet: the action says what was, and what was not.
+
     Raises:
         TooManyRequests: It is not.
     """
-    if limit.by is By.NOBODY:
+    if limit.by in {By.NOBODY, By.PROVED}:
         return
-    limiter = exchange.serving.limiter
-    if limit.by is By.PROVED:
-        standing = await limiter.look(UNPROVED, bucket_of(exchange.address))
-        if standing.allowed:
-            return
-    elif limit.by is By.CALLER:
-        standing = await limiter.hit(limit, _caller_key(exchange))
-    else:
-        standing = await limiter.hit(limit, bucket_of(exchange.address))
+    key = _caller_key(exchange) if limit.by is By.CALLER else bucket_of(exchange.address)
+    standing = await exchange.serving.limiter.hit(limit, key)
     exchange.show(standing)
     enforce(standing)
 

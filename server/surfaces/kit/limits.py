@@ -153,7 +153,13 @@ class RequestMeter:
             enforce(standing)
 
     async def unproved(self) -> None:
-        """The request's proof failed; that counts against the client's address, whatever the limit."""
+        """The request's proof failed; that counts against the client's address, whatever the route's limit.
+
+        Raises:
+            TooManyRequests: Too many proofs from there failed. A good proof is never refused for it: an
+                address may be shared with somebody who guesses.
+        """
         standing = await self._limiter.hit(UNPROVED, bucket_of(self._address))
-        if self._limit.by is By.PROVED:
+        if self._limit.by is By.PROVED or not standing.allowed:
             self._shows(standing)
+        enforce(standing)

@@ -181,11 +181,13 @@ def _finite(text: str) -> float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
 
+_HALF_PAIR = re.compile("[\\ud800-\\udfff]")
+
 
 def _check(value: object, depth: int) -> None:
     """*value* is not nested more than *depth* deep, and its texts can be stored and shown."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if "\0" in value or (not value.isascii() and _HALF_PAIR.search(value)):
             raise MalformedBody
         return
     children: Sequence[object] = ()
