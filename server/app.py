@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from server.base.clock import Clock
+from server.base.errors import Unavailable
 from server.base.principal import Actor, Principal
 from server.base.settings import Settings
 from server.core.instance.clock import CLOCK_TOPIC, read_clock_offset
@@ -52,7 +53,10 @@ async def open_core(settings: Settings, *, database_url: str, application_name: 
     pending: set[asyncio.Task[None]] = set()
 
     async def follow_clock() -> None:
-        seconds = await core.perform_at_once(read_clock_offset, None, actor=SYSTEM)
+        try:
+            seconds = await core.perform_at_once(read_clock_offset, None, actor=SYSTEM)
+        except Unavailable:
+            return  # once the database answers again everybody is woken, and this too
         if core.clock.offset != timedelta(seconds=seconds):
             core.clock.set_offset(timedelta(seconds=seconds))
             db.wakeups.wake_all()
@@ -103,12 +107,12 @@ class Countersign:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
+            limiter = Limiter(self._settings, self._metrics)
             core = await open_core(self._settings, database_url=self._database_url)
         except Exception as failure:  # noqa: BLE001 - the server is told, and stops
             _log.exception("start.failed")
             await send({"type": "lifespan.startup.failed", "message": str(failure)})
             return
-        limiter = Limiter(self._settings, self._metrics)
         self._gateway = Gateway(core, SURFACES, self._settings, limiter, self._metrics)
         jobs = asyncio.create_task(runner.run(core), name="jobs") if self._settings.run_jobs else None
         await send({"type": "lifespan.startup.complete"})

@@ -25,7 +25,7 @@ class Clock:
     def set_offset(self, offset: timedelta) -> None:
         """This clock is *offset* ahead of the system's from now on.
 
-        Whether that is allowed is decided by who calls: `core.testing` does, and only where the
-        settings name a movable clock, which production refuses.
+        Whether that is allowed is decided by who calls, and only where the settings name a movable clock,
+        which production refuses.
         """
         self._offset = offset

@@ -15,11 +15,6 @@ def new_small_id() -> int:
     return secrets.randbelow(MAX_SMALL_ID) + 1
 
 
-def new_uuid() -> uuid.UUID:
-    """A random UUID (version 4)."""
-    return uuid.uuid4()
-
-
 def new_request_id() -> str:
     """The id under which one request is logged, answered and audited: a UUID in text form."""
     return str(uuid.uuid4())

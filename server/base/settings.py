@@ -16,6 +16,7 @@ from server.base.text import is_showable
 
 Network = IPv4Network | IPv6Network
 
+REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "10.0.2.2")
 
 
@@ -203,6 +204,21 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
         return value or None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        try:
+            parts = urlsplit(value)
+            readable = parts.scheme in REDIS_SCHEMES and (parts.scheme == "unix" or bool(parts.hostname))
+            readable = readable and (parts.port or 0) >= 0
+        except ValueError:
+            readable = False
+        if not readable:
+            raise ValueError("must be redis://host:port/number (or rediss, valkey, valkeys, unix)")
+        return value
 
     @field_validator(
         "limit_pending",

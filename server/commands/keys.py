@@ -1,28 +1,23 @@
 """countersign keys: the master keys that seal secrets at rest."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from server.app import close_core, open_core
-from server.base.settings import Settings
-from server.commands.performing import WRONG, refuse, settings_or_exit, whoever_is_logged_in
+from server.commands.performing import refuse, settings_or_exit, whoever_is_logged_in, with_core
 from server.commands.showing import show_lines
 from server.core.instance.keys import KEYS_TOPIC
-from server.core.instance.resealing import Reseal, count_sealed_with, count_stale, reseal
+from server.core.instance.resealing import Reseal, count_lost, count_sealed_with, count_stale, reseal
 from server.core.work import Core
-from server.crypto.key_file import KeyFileError, add_key, load_key_file, remove_key
-from server.serve.instance import prepare
-from server.serve.logs import configure_logs
-from server.serve.refusal import CannotStart
+from server.crypto.key_file import add_key, load_key_file, remove_key
 
 # How long running processes are given to read the key file again before their last seals are looked for.
 SETTLE_SECONDS = 1.0
 
-Outcome = TypeVar("Outcome")
+APPLICATION_NAME = "countersign keys"
 
 app = typer.Typer(no_args_is_help=True, help="The master keys that seal secrets at rest.")
 
@@ -43,7 +38,7 @@ def list_keys() -> None:
             for key_id in keys.keys
         ]
 
-    show_lines(_with_core(settings, look))
+    show_lines(with_core(settings, look, application_name=APPLICATION_NAME))
 
 
 @app.command("rotate")
@@ -57,6 +52,12 @@ def rotate() -> None:
     settings = settings_or_exit()
 
     async def work(core: Core) -> str:
+        known = tuple(load_key_file(settings.key_file).keys)
+        if lost := await core.perform_at_once(count_lost, known, actor=whoever_is_logged_in()):
+            refuse(
+                f"{lost} secrets are sealed with a key that is not in {settings.key_file}: "
+                "put that key back first, from a backup."
+            )
         key_id = add_key(settings.key_file)
         core.keys.reload()
         core.db.wakeups.publish(KEYS_TOPIC)
@@ -66,7 +67,7 @@ def rotate() -> None:
         await _reseal_all(core)
         return key_id
 
-    key_id = _with_core(settings, work)
+    key_id = with_core(settings, work, application_name=APPLICATION_NAME)
     show_lines([f"Every secret is sealed with the new key {key_id}. Back up {settings.key_file} now."])
 
 
@@ -90,7 +91,7 @@ def retire(key_id: KeyId) -> None:
         remove_key(settings.key_file, key_id)
         core.db.wakeups.publish(KEYS_TOPIC)
 
-    _with_core(settings, work)
+    with_core(settings, work, application_name=APPLICATION_NAME)
     show_lines([f"The key {key_id} is no longer in {settings.key_file}."])
 
 
@@ -99,25 +100,7 @@ async def _reseal_all(core: Core) -> None:
     actor = whoever_is_logged_in()
     total = sum(count.stale for count in await core.perform_at_once(count_stale, None, actor=actor))
     columns = (TextColumn("Sealing anew"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, transient=True, disable=not total) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not total) as progress:
         task = progress.add_task("", total=total)
         while done := await core.perform(reseal, Reseal(), actor=actor):
             progress.update(task, advance=done)
-
-
-def _with_core(settings: Settings, work: Callable[[Core], Awaitable[Outcome]]) -> Outcome:
-    """What *work* gives on the instance's database; what stands in its way ends the program."""
-    configure_logs("warning", "console")
-
-    async def run(database_url: str) -> Outcome:
-        core = await open_core(settings, database_url=database_url, application_name="countersign keys")
-        try:
-            return await work(core)
-        finally:
-            await close_core(core)
-
-    try:
-        with prepare(settings) as prepared:
-            return asyncio.run(run(prepared.database_url))
-    except (CannotStart, KeyFileError) as refused:
-        refuse(str(refused), WRONG)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pwd
 import sys
+from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
 import typer
@@ -12,7 +13,8 @@ from server.app import close_core, open_core
 from server.base.errors import AppError
 from server.base.principal import Actor, Principal
 from server.base.settings import Settings, SettingsError, load_settings
-from server.core.work import Action
+from server.core.work import Action, Core
+from server.crypto.key_file import KeyFileError
 from server.serve.instance import prepare
 from server.serve.logs import configure_logs
 from server.serve.refusal import CannotStart
@@ -29,15 +31,36 @@ def perform(action: Action[Command, Outcome], command: Command) -> Outcome:
 
     What the action or the start refuses ends the program with a sentence on standard error.
     """
-    settings = settings_or_exit()
+
+    async def act(core: Core) -> Outcome:
+        return await core.perform(action, command, actor=whoever_is_logged_in())
+
+    return with_core(settings_or_exit(), act, application_name="countersign admin")
+
+
+def with_core(
+    settings: Settings, work: Callable[[Core], Awaitable[Outcome]], *, application_name: str
+) -> Outcome:
+    """What *work* gives on the instance's database, which a server may be using.
+
+    What it or the start refuses ends the program with a sentence on standard error.
+    """
     # Standard output is for what was asked; what goes on inside is told only when it matters.
     configure_logs("warning", settings.log_format, stream=sys.stderr)
+
+    async def run(database_url: str) -> Outcome:
+        core = await open_core(settings, database_url=database_url, application_name=application_name)
+        try:
+            return await work(core)
+        finally:
+            await close_core(core)
+
     try:
         with prepare(settings) as prepared:
-            return asyncio.run(_perform(settings, prepared.database_url, action, command))
+            return asyncio.run(run(prepared.database_url))
     except AppError as refused:
         refuse(sentence_of(refused))
-    except CannotStart as refused:
+    except (CannotStart, KeyFileError) as refused:
         refuse(str(refused), WRONG)
 
 
@@ -68,13 +91,3 @@ def whoever_is_logged_in() -> Principal:
     except KeyError:
         name = str(os.getuid())
     return Principal(kind=Actor.SYSTEM, id=name, surface="command_line")
-
-
-async def _perform(
-    settings: Settings, database_url: str, action: Action[Command, Outcome], command: Command
-) -> Outcome:
-    core = await open_core(settings, database_url=database_url, application_name="countersign admin")
-    try:
-        return await core.perform(action, command, actor=whoever_is_logged_in())
-    finally:
-        await close_core(core)

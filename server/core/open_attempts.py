@@ -25,7 +25,9 @@ async def expire_open_attempts(
     """No attempt of the tenant, or of the integration or enrollment in it, is open; waiters are woken.
 
     Each attempt that was open leaves an `auth_attempt.expired` with *cause* as its reason. Call this after
-    the change that takes their ground away: the row it locked keeps new attempts from being made meanwhile.
+    the change that takes their ground away. An enrollment's row, locked by that change, keeps new attempts
+    from being made meanwhile; one that is made while its integration or tenant is deactivated can be neither
+    read nor answered, and passes its time.
     """
     rows = await work.conn.fetch(
         """

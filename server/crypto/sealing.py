@@ -79,7 +79,7 @@ class KeyRing:
 
         Args:
             plaintext: Any bytes. The envelope shows how many they are.
-            purpose: What the secret is and whose, such as `integrations.signing_key:42`. Not in the envelope.
+            purpose: What the secret is and whose, such as `auth_attempts.challenge:42`. Not in the envelope.
         """
         loaded = self._loaded
         box = loaded.boxes[loaded.current_id]

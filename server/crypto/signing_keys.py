@@ -3,15 +3,11 @@
 Source: docs/protocol/wire.md, sections 0.1 and 2; RFC 8032, section 5.1.
 """
 
-from functools import lru_cache
-
 import nacl.signing
 
 from server.crypto.encoding import b64url_encode
 
 ALGORITHM = "ed25519"  # `integrationKeyAlgorithm` on the wire
-
-_KEPT_KEYS = 4_096
 
 
 class SigningKey:
@@ -19,6 +15,9 @@ class SigningKey:
 
     Args:
         seed: 32 bytes, the private half.
+
+    Raises:
+        ValueError: The seed is not 32 bytes.
     """
 
     __slots__ = ("_key", "public_key")
@@ -48,16 +47,3 @@ def generate() -> tuple[bytes, bytes]:
     """
     key = nacl.signing.SigningKey.generate()
     return bytes(key), bytes(key.verify_key)
-
-
-@lru_cache(maxsize=_KEPT_KEYS)
-def load_signing_key(seed: bytes) -> SigningKey:
-    """The key of *seed*, made once for as long as this process remembers it.
-
-    Args:
-        seed: 32 bytes.
-
-    Raises:
-        ValueError: The seed is not 32 bytes.
-    """
-    return SigningKey(seed)

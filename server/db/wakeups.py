@@ -297,6 +297,8 @@ class Wakeups:
                 await self._listen()
             except CONNECTING as cause:
                 _log.warning("wakeups.cannot_connect", cause=repr(cause), retry_seconds=retry_seconds)
+            except Exception:  # noqa: BLE001 - whatever it is, it must not leave this process deaf
+                _log.exception("wakeups.failed")
             else:
                 return
             await self._pause(_random.uniform(0.5, 1) * retry_seconds)

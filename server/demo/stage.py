@@ -126,7 +126,7 @@ def _is_ours(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"server" in command and b"serve" in command
+    return b"\0-m\0server\0serve\0" in command
 
 
 def _refuse_a_second(folder: Path) -> None:

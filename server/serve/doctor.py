@@ -30,6 +30,7 @@ from server.serve.database_state import (
 )
 from server.serve.instance import newest_revision, running_database
 from server.serve.refusal import CannotStart
+from server.surfaces.kit.counting import client_url
 
 SKEW_TO_WARN = timedelta(seconds=1)
 SKEW_TOO_FAR = timedelta(seconds=5)
@@ -108,7 +109,7 @@ def _shared_limits(settings: Settings) -> Iterator[Finding]:
 
 def _redis(url: str) -> Finding:
     try:
-        with redis.Redis.from_url(url, socket_timeout=REDIS_TIMEOUT_SECONDS) as client:
+        with redis.Redis.from_url(client_url(url), socket_timeout=REDIS_TIMEOUT_SECONDS) as client:
             client.ping()
     except redis.RedisError as failure:
         return Finding(

@@ -29,13 +29,13 @@ _SECRET_NAME: Final = re.compile(
 # keys, proof tokens (docs/protocol/wire.md, 2), and the user part of a URL.
 _SECRET_SHAPE: Final = re.compile(
     r"ezkey_[so]key_[\w-]+"
-    r"|(?<![\w-])[\w-]{43}\.[\w-]{22}(?![\w-])"
+    r"|(?<![\w-])[\w-]{43}\.(?:[\w-]{1,32}\.)?[\w-]{22}(?![\w-])"
     r"|(?<=://)[^/\s@\"']*:[^/\s@\"']*(?=@)"
 )
 # The same, quick to say no: each alternative begins with a fixed text.
 _PERHAPS_SECRET: Final = (
     re.compile(r"ezkey_[so]key_"),
-    re.compile(r"\.(?<=[\w-]{43}.)[\w-]{22}"),
+    re.compile(r"\.(?<=[\w-]{43}.)(?:[\w-]{1,32}\.)?[\w-]{22}"),
     re.compile(r"://[^/\s@]*@"),
 )
 _LED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "hypercorn.error", "alembic", "asyncio", "quart")

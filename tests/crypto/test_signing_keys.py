@@ -1,7 +1,7 @@
 import pytest
 
 from server.crypto.encoding import b64url_decode, b64url_encode
-from server.crypto.signing_keys import ALGORITHM, generate, load_signing_key
+from server.crypto.signing_keys import ALGORITHM, SigningKey, generate
 from tests.crypto.signed_messages import is_signed_by_integration, payload_of
 from tests.vectors import REFUSED, VALID, WIRE, Vector
 
@@ -13,7 +13,7 @@ SEED = bytes.fromhex(KEY["seedHex"])
     "vector", [vector for vector in VALID if vector.signer == "integration"], ids=lambda vector: vector.id
 )
 def test_every_signature_of_the_vectors_is_made_again(vector: Vector) -> None:
-    signature = load_signing_key(SEED).sign(payload_of(vector.kind, vector.input))
+    signature = SigningKey(SEED).sign(payload_of(vector.kind, vector.input))
 
     assert signature == vector.signature
     assert is_signed_by_integration(vector.public_key, vector.payload.encode(), signature)
@@ -24,11 +24,11 @@ def test_every_signature_of_the_vectors_is_made_again(vector: Vector) -> None:
 )
 def test_a_changed_message_needs_another_signature(vector: Vector) -> None:
     assert not is_signed_by_integration(vector.public_key, vector.payload.encode(), vector.signature)
-    assert load_signing_key(SEED).sign(vector.payload.encode()) != vector.signature
+    assert SigningKey(SEED).sign(vector.payload.encode()) != vector.signature
 
 
 def test_the_public_key_is_43_characters_of_base64url() -> None:
-    key = load_signing_key(SEED)
+    key = SigningKey(SEED)
 
     assert key.public_key == KEY["publicKeyBase64Url"]
     assert b64url_decode(key.public_key) == bytes.fromhex(KEY["publicKeyHex"])
@@ -39,12 +39,12 @@ def test_the_public_key_is_43_characters_of_base64url() -> None:
 
 
 def test_a_signature_is_86_characters_of_base64url() -> None:
-    assert len(load_signing_key(SEED).sign(b"")) == 86
+    assert len(SigningKey(SEED).sign(b"")) == 86
 
 
 def test_a_new_key_signs_under_its_own_public_half() -> None:
     seed, public = generate()
-    key = load_signing_key(seed)
+    key = SigningKey(seed)
 
     assert (len(seed), len(public)) == (32, 32)
     assert key.public_key == b64url_encode(public)
@@ -52,20 +52,15 @@ def test_a_new_key_signs_under_its_own_public_half() -> None:
     assert generate() != (seed, public)
 
 
-def test_a_key_is_made_once() -> None:
-    seed, _ = generate()
-    assert load_signing_key(seed) is load_signing_key(bytes(bytearray(seed)))
-
-
 @pytest.mark.parametrize("size", [0, 31, 33, 64])
 def test_a_seed_of_another_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="32"):
-        load_signing_key(bytes(size))
+        SigningKey(bytes(size))
 
 
 def test_a_key_shows_its_public_half_only() -> None:
     seed, _ = generate()
-    key = load_signing_key(seed)
+    key = SigningKey(seed)
 
     assert repr(key) == f"<SigningKey {key.public_key}>"
     assert not hasattr(key, "__dict__")

@@ -79,6 +79,18 @@ async def test_what_does_not_answer_is_wrong(tmp_path: Path) -> None:
     assert "sesame" not in str(findings)
 
 
+@pytest.mark.parametrize("scheme", ["redis", "valkey"])
+async def test_a_store_is_asked_under_either_name(
+    tmp_path: Path, unused_database_url: str, scheme: str
+) -> None:
+    findings = await found(
+        some_settings(
+            data_dir=tmp_path, database_url=unused_database_url, redis_url=f"{scheme}://127.0.0.1:1/0"
+        )
+    )
+    assert "does not answer" in findings["Redis"].sentence
+
+
 async def test_an_unmigrated_database_is_said_and_left_so(tmp_path: Path, empty_database_url: str) -> None:
     settings = some_settings(data_dir=tmp_path, database_url=empty_database_url)
     for _ in range(2):

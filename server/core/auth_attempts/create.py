@@ -231,10 +231,11 @@ async def _insert_in_turn(work: Work, new: NewAttempt, idempotency: tuple[bytes,
     try:
         return await _insert(work, new, idempotency)
     except _AnotherAtTheSameMoment:
+        # Inside a transaction this one is a savepoint: what is in the way undoes the lock, and no more.
         async with work.conn.transaction():
             # With the enrollment locked, the next look sees what the others made.
             await lock_enrollment(work.conn, new.enrollment_id)
-            return await _insert(work, new, idempotency)
+            return await _insert_here(work, new, idempotency)
 
 
 async def _insert(work: Work, new: NewAttempt, idempotency: tuple[bytes, bytes] | None) -> int | None:

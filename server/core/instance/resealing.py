@@ -1,15 +1,16 @@
 """Secrets at rest move to the current master key, a batch at a time, while everything runs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from server.core.audit.events import Event
+from server.core.audit.events import Detail, Event
 from server.core.instance.sealed_columns import SEALED_COLUMNS, SealedColumn
 from server.core.work import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Reseal:
-    """How many values of each column in one go."""
+    """How many values in one go."""
 
     batch: int = 200
 
@@ -23,19 +24,17 @@ class SealedCount:
 
 
 async def reseal(work: Work, command: Reseal) -> int:
-    """Up to a batch of values of each column are sealed with the current key; how many it were.
+    """Up to a batch of values, all of one column, are sealed with the current key; how many it were.
 
-    A value that changes in the meantime is left as it is: whoever changed it sealed it anew. Do it until
-    it says 0.
+    One column at a time, by id, so that no two rows of different tables are locked at once. A value that
+    changes in the meantime is left as it is: whoever changed it sealed it anew. Do it until it says 0.
     """
-    done = 0
     for column in SEALED_COLUMNS:
-        done += await _reseal_column(work, column, command.batch)
-    if done:
-        work.record(
-            Event("secrets.resealed", "instance", "keys", data={"key": work.keys.current_id, "count": done})
-        )
-    return done
+        if done := await _reseal_column(work, column, command.batch):
+            data: dict[str, Detail] = {"key": work.keys.current_id, "column": column.name, "count": done}
+            work.record(Event("secrets.resealed", "instance", "keys", data=data))
+            return done
+    return 0
 
 
 async def count_stale(work: Work, _: None) -> tuple[SealedCount, ...]:
@@ -47,6 +46,13 @@ async def count_stale(work: Work, _: None) -> tuple[SealedCount, ...]:
             for column in SEALED_COLUMNS
         ]
     )
+
+
+async def count_lost(work: Work, known_keys: Collection[str]) -> int:
+    """How many values are sealed with a key that is none of these."""
+    current = await count_sealed_with(work, work.keys.current_id)
+    every = current + sum(count.stale for count in await count_stale(work, None))
+    return every - sum([await count_sealed_with(work, key_id) for key_id in known_keys])
 
 
 async def count_sealed_with(work: Work, key_id: str) -> int:

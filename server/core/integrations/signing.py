@@ -42,4 +42,4 @@ def sign(work: Work, signer: Signer, message: bytes) -> str:
 @lru_cache(maxsize=4096)
 def _opened(keys: KeyRing, signing_key_id: int, sealed: bytes) -> signing_keys.SigningKey:
     """The key in *sealed*. Kept, since it signs often and opening is dear; sealed anew it is opened anew."""
-    return signing_keys.load_signing_key(keys.open(sealed, signing_key_purpose(signing_key_id)))
+    return signing_keys.SigningKey(keys.open(sealed, signing_key_purpose(signing_key_id)))

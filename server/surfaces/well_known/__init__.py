@@ -1,4 +1,4 @@
-"""What machines around the server ask: whether it is well, what it counts, how its APIs look."""
+"""What machines around the server ask: whether it is well, what it counts; and the testers' clock."""
 
 from server.surfaces.well_known import clock, health, metrics
 from server.surfaces.well_known.surface import surface

@@ -31,7 +31,7 @@ from server.core.integrations.model import Integration, signing_key_purpose
 from server.core.organizations.actions import DeactivateTenant, deactivate_tenant
 from server.core.work import Core, Work
 from server.crypto.encoding import b64url_encode
-from server.crypto.signing_keys import load_signing_key
+from server.crypto.signing_keys import SigningKey
 from tests.support.factories import (
     a_name,
     a_tenant,
@@ -51,7 +51,7 @@ async def test_a_created_integration_has_a_signing_key_that_is_sealed_at_rest(wo
     )
     seed = work.keys.open(sealed, signing_key_purpose(integration.signing_key_id))
 
-    assert load_signing_key(seed).public_key == b64url_encode(integration.public_key)
+    assert SigningKey(seed).public_key == b64url_encode(integration.public_key)
     assert seed not in sealed
 
 
