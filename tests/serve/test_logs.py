@@ -17,6 +17,7 @@ from server.serve.logs import HIDDEN, configure_logs, mask_secrets
 Form = Literal["json", "console"]
 
 PROOF_TOKEN = f"{'pT-_' * 10}abc.{'xY9_' * 5}yz"
+OLDER_PROOF_TOKEN = f"{'pT-_' * 10}abc.1712345678.{'xY9_' * 5}yz"
 
 
 class Log:
@@ -128,7 +129,8 @@ def test_a_secret_does_not_show_itself(log: Log) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", [f"ezkey_skey_{'a1' * 20}", f"ezkey_okey_{'b2' * 10}_{'C3_-' * 10}abc", PROOF_TOKEN]
+    "secret",
+    [f"ezkey_skey_{'a1' * 20}", f"ezkey_okey_{'b2' * 10}_{'C3_-' * 10}abc", PROOF_TOKEN, OLDER_PROOF_TOKEN],
 )
 def test_secrets_are_known_by_their_shape(secret: str, log: Log) -> None:
     """In messages, values and tracebacks alike, whatever they are called."""
