@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.base.text import is_showable
@@ -18,6 +18,11 @@ Network = IPv4Network | IPv6Network
 
 REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "10.0.2.2")
+
+
+def _number(value: object) -> object:
+    """What an environment variable says as text, as a number: `Literal` compares types."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class SettingsError(Exception):
@@ -128,7 +133,7 @@ class Settings(BaseSettings):
     )
 
     # --- the protocol ---
-    bind_segments: Literal[10, 12] = Field(
+    bind_segments: Annotated[Literal[10, 12], BeforeValidator(_number)] = Field(
         10, description="How many segments the bind answer signs: 10, or 12 for the newest mobile apps."
     )
     enrollment_ttl_seconds: int = Field(

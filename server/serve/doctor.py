@@ -5,10 +5,11 @@ stopped afterwards.
 """
 
 import asyncio
+import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,7 @@ from typing import Literal
 import redis
 
 from server.base.errors import Unavailable
-from server.base.settings import LOOPBACK_HOSTS, Settings, SettingsError
+from server.base.settings import LOOPBACK_HOSTS, Settings, SettingsError, variable_of
 from server.crypto.key_file import KeyFileError, load_key_file
 from server.serve.database_state import (
     OLDEST_VERSION,
@@ -38,6 +39,16 @@ SPACE_TO_WARN_BYTES = 1024**3
 SPACE_TOO_LITTLE_BYTES = 100 * 1024**2
 FILES_BESIDES_WAITS = 1000
 REDIS_TIMEOUT_SECONDS = 5.0
+# What the SDK, the device simulator and the tests read from the environment.
+SDK_AND_DEVICE_VARIABLES = frozenset(
+    {
+        "COUNTERSIGN_URL",
+        "COUNTERSIGN_KEY_ID",
+        "COUNTERSIGN_KEY_SECRET",
+        "COUNTERSIGN_DEVICE_WALLET",
+        "COUNTERSIGN_TEST_DATABASE_URL",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,7 @@ def examine(settings: Settings | SettingsError) -> list[Finding]:
         return [Finding("settings", "wrong", line, "Set it right.") for line in str(settings).splitlines()]
     return [
         Finding("settings", "ok", f"The settings are valid ({settings.mode} mode)."),
+        *_unknown_variables(os.environ),
         *_reached_from_outside(settings),
         *_shared_limits(settings),
         *_open_files(settings),
@@ -74,6 +86,16 @@ def examine(settings: Settings | SettingsError) -> list[Finding]:
         *_key_file(settings),
         *_database(settings),
     ]
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """What is called like a setting and is none was perhaps meant to be one."""
+    known = {variable_of(field) for field in Settings.model_fields} | SDK_AND_DEVICE_VARIABLES
+    for name in sorted(environment):
+        if name.startswith("COUNTERSIGN_") and name not in known:
+            yield Finding(
+                "variables", "warning", f"There is no setting {name}.", "See docs/reference/settings.md."
+            )
 
 
 def _reached_from_outside(settings: Settings) -> Iterator[Finding]:

@@ -43,6 +43,16 @@ def test_wrong_settings_are_all_there_is_to_say() -> None:
     assert (first.state, first.sentence, second.sentence) == ("wrong", "A: must be 1.", "B: must be 2.")
 
 
+async def test_a_variable_that_no_setting_reads_deserves_a_thought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_BIND_SEGMENT", "12")
+    monkeypatch.setenv("COUNTERSIGN_KEY_ID", "ezkey_ikey_of_the_sdk")
+    findings = await found(some_settings(data_dir=tmp_path / "data"))
+    said = [finding.sentence for finding in findings.values() if "There is no setting" in finding.sentence]
+    assert said == ["There is no setting COUNTERSIGN_BIND_SEGMENT."]
+
+
 async def test_a_folder_that_was_never_used_is_left_alone(tmp_path: Path) -> None:
     findings = await found(some_settings(data_dir=tmp_path / "data"))
 

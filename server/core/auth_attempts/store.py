@@ -327,8 +327,8 @@ async def update_answered(
 ) -> bool:
     """READ is answered, and what the answer means for its enrollment is done. False: it had ended.
 
-    ACCEPTED forgets earlier failures and ends quiet mode. INVALID counts a failure, and locks the
-    enrollment at *max_failures* in a row. A denial for FRAUD begins quiet mode.
+    ACCEPTED ends quiet mode, and forgets earlier failures if it came with the right number. INVALID counts a
+    failure, and locks the enrollment at *max_failures* in a row. A denial for FRAUD begins quiet mode.
     """
     row = await conn.fetchrow(
         """
@@ -343,13 +343,14 @@ async def update_answered(
                AND enrollment_id = holder.id
                AND status = 'READ'
                AND expires_at > $1
-            RETURNING auth_attempts.id, status, deny_reason
+            RETURNING auth_attempts.id, status, deny_reason, challenge_sealed IS NOT NULL AS with_number
         ), noted AS (
             UPDATE enrollments AS e
                SET last_used_at = $1,
-                   failures = CASE decided.status WHEN 'ACCEPTED' THEN 0
-                                                  WHEN 'INVALID' THEN e.failures + 1
-                                                  ELSE e.failures END,
+                   -- An approval that asked for no number proves nothing about guessed ones.
+                   failures = CASE WHEN decided.status = 'ACCEPTED' AND decided.with_number THEN 0
+                                   WHEN decided.status = 'INVALID' THEN e.failures + 1
+                                   ELSE e.failures END,
                    locked_at = CASE WHEN decided.status = 'INVALID' AND e.failures + 1 >= $13
                                     THEN coalesce(e.locked_at, $1) ELSE e.locked_at END,
                    quiet_since = CASE WHEN decided.status = 'ACCEPTED' THEN NULL

@@ -162,3 +162,5 @@ async def _expire_attempts(work: Work, enrollment: Enrollment, cause: Cause) -> 
         integration_id=enrollment.integration_id,
         enrollment_id=enrollment.id,
     )
+    # A poll that waits is refused now, and not only when its time is over.
+    work.wake(f"enrollment:{enrollment.id}")

@@ -201,7 +201,7 @@ async def wait() -> Response:
     Both `timeout` (1 to 300, default 30) and `polling` (1 to 60, default 2, not above timeout where it is
     given) are in seconds. When the time is over the answer is 200 with `timeoutReached`.
     """
-    query = read_query(WaitQuery).checked()
+    query = read_wait_query()
     began = time.monotonic()
     attempt = await perform_until(
         read_attempt,
@@ -229,6 +229,18 @@ async def cancel() -> Response:
     """POST /api/v1/auth-attempts/{id}/cancel: the question is taken back."""
     attempt = await perform_at_once(cancel_attempt, CancelAttempt(calling_integration(), path_id()))
     return reply(AttemptBody.of(attempt))
+
+
+def read_wait_query() -> WaitQuery:
+    """How long to wait.
+
+    Raises:
+        AttemptWaitInvalid: That cannot be read, or is not as documented.
+    """
+    try:
+        return read_query(WaitQuery).checked()
+    except InvalidFields as invalid:
+        raise AttemptWaitInvalid(fields=invalid.fields) from invalid
 
 
 def has_ended(attempt: Attempt) -> bool:

@@ -30,7 +30,7 @@ async def _integration_key(exchange: Exchange) -> Principal:
 
     Raises:
         InvalidApiKey: None, a malformed or a wrong one: all alike.
-        TooManyRequests: The address sent too many wrong ones; nothing was looked up.
+        TooManyRequests: It is wrong, and the address sent too many wrong ones.
     """
     key_id, secret = _basic(exchange)
     return await _authenticated(
@@ -43,7 +43,7 @@ async def _operator_key(exchange: Exchange) -> Principal:
 
     Raises:
         InvalidOperatorKey: None, a malformed or a wrong one: all alike.
-        TooManyRequests: The address sent too many wrong ones; nothing was looked up.
+        TooManyRequests: It is wrong, and the address sent too many wrong ones.
     """
     return await _authenticated(exchange, AuthenticateOperatorKey(key=Secret(_bearer(exchange))))
 
@@ -51,11 +51,6 @@ async def _operator_key(exchange: Exchange) -> Principal:
 async def _authenticated(
     exchange: Exchange, command: AuthenticateApiKey | AuthenticateOperatorKey
 ) -> Principal:
-    limiter, bucket = exchange.serving.limiter, bucket_of(exchange.address)
-    standing = await limiter.look(FAILED_KEYS, bucket)
-    if not standing.allowed:
-        exchange.show(standing)
-    enforce(standing)
     nobody = exchange.nobody()
     try:
         if isinstance(command, AuthenticateApiKey):
@@ -63,7 +58,11 @@ async def _authenticated(
         else:
             found = await exchange.core.perform_at_once(authenticate_operator_key, command, actor=nobody)
     except (InvalidApiKey, InvalidOperatorKey):
-        await limiter.hit(FAILED_KEYS, bucket)
+        # Counted after the look, so that a good key is never refused for its neighbours' bad ones.
+        standing = await exchange.serving.limiter.hit(FAILED_KEYS, bucket_of(exchange.address))
+        if not standing.allowed:
+            exchange.show(standing)
+        enforce(standing)
         raise
     return replace(found, surface=nobody.surface, address=nobody.address, request_id=nobody.request_id)
 

@@ -1,5 +1,6 @@
 """The surface, its dialect, and the guard of what only neighbours may read."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from server.base.errors import RouteNotFound
@@ -28,7 +29,7 @@ async def _tester(exchange: Exchange) -> Principal:
     """Anybody, where the setting `movable_clock` is on; elsewhere there is nothing here."""
     if not exchange.core.settings.movable_clock:
         raise RouteNotFound
-    return exchange.nobody()
+    return replace(exchange.nobody(), id="tester")
 
 
 neighbour = Guard("neighbour", _neighbour, refusal=RouteNotFound)

@@ -71,4 +71,4 @@ async def test_the_attempts_of_an_enrollment_end_with_it(scene: Scene, end: Give
 
     assert (await scene.look(attempt.id)).status == "EXPIRED"
     assert (await scene.look(theirs.id)).status == "PENDING"
-    assert woken_by(scene.core)[-1] == f"attempt:{attempt.id}"
+    assert woken_by(scene.core)[-2:] == [f"attempt:{attempt.id}", f"enrollment:{phone.enrollment_id}"]

@@ -300,7 +300,8 @@ async def test_wrong_numbers_are_counted_across_attempts(scene: Scene) -> None:
         assert (await scene.enrollment(phone))["failures"] == count
 
 
-async def test_an_approval_forgets_earlier_failures_and_a_denial_does_not(scene: Scene) -> None:
+async def test_only_an_approval_with_the_right_number_forgets_earlier_failures(scene: Scene) -> None:
+    """Neither a denial nor an approval that asked for no number says anything about guessed ones."""
     phone = await scene.enrolled_phone()
     await fail_once(scene, phone)
     _, pending = await asked(scene, phone)
@@ -309,6 +310,10 @@ async def test_an_approval_forgets_earlier_failures_and_a_denial_does_not(scene:
 
     _, pending = await asked(scene, phone)
     await scene.answer(phone, pending)
+    assert (await scene.enrollment(phone))["failures"] == 1
+
+    attempt, pending = await asked(scene, phone, challenge=True)
+    await scene.answer(phone, pending, challenge=attempt.challenge)
 
     assert (await scene.enrollment(phone))["failures"] == 0
 

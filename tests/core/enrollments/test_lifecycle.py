@@ -120,7 +120,7 @@ async def test_what_takes_an_enrollment_away_expires_its_open_attempt(
     assert event_names(afterwards) == [event, "auth_attempt.expired"]
     assert afterwards.events[1].target_id == str(attempt.id)
     assert dict(afterwards.events[1].data) == {"reason": reason}
-    assert afterwards.wakes == [f"attempt:{attempt.id}"]
+    assert afterwards.wakes == [f"attempt:{attempt.id}", f"enrollment:{enrollment.id}"]
 
 
 async def test_deactivating_and_reactivating_twice_happens_once(work: Work) -> None:

@@ -333,7 +333,7 @@ async def test_a_wait_that_cannot_be_read_is_not_valid(party: RelyingParty, phon
         f"/api/v1/auth-attempts/{created['authAttemptId']}/wait?{query}", auth=party.auth
     )
 
-    assert problem(response) == (400, "validation/validation-failed")
+    assert problem(response) == (400, "validation/auth-attempt-wait-invalid")
 
 
 @pytest.mark.parametrize(

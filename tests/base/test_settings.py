@@ -1,0 +1,96 @@
+"""Every setting can be set, and a wrong one is refused with a sentence that names it."""
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from server.base.settings import Settings, SettingsError, load_settings, variable_of
+
+
+def text_of(default: object) -> str:
+    """*default* as an environment variable says it."""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+WITH_DEFAULT = [
+    name for name, field in Settings.model_fields.items() if field.default not in (None, PydanticUndefined)
+]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is set but what the test sets."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable_of(name), raising=False)
+
+
+@pytest.mark.parametrize("name", WITH_DEFAULT)
+def test_each_default_can_be_said_in_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    default = getattr(load_settings(), name)
+    monkeypatch.setenv(variable_of(name), text_of(default))
+    assert getattr(load_settings(), name) == default
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "means"),
+    [
+        ("COUNTERSIGN_BIND_SEGMENTS", "12", "bind_segments", 12),
+        ("COUNTERSIGN_TRUSTED_PROXIES", "none", "trusted_proxies", ()),
+        ("COUNTERSIGN_PUBLIC_BASE_URL", "https://push.example.org/base/", "public_base_url", None),
+        ("DATABASE_URL", "postgresql://somebody@host/name", "database_url", None),
+        ("REDIS_URL", "valkey://host:6379/1", "redis_url", None),
+    ],
+)
+def test_other_values_are_understood(
+    variable: str, value: str, name: str, means: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert getattr(load_settings(), name) == (value.rstrip("/") if means is None else means)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("COUNTERSIGN_BIND_SEGMENTS", "11"),
+        ("COUNTERSIGN_PORT", "eighty"),
+        ("COUNTERSIGN_LIMIT_BIND", "often"),
+        ("COUNTERSIGN_TRUSTED_PROXIES", "the-proxy"),
+        ("COUNTERSIGN_PUBLIC_BASE_URL", "http://push.example.org"),
+        ("COUNTERSIGN_INSTANCE_NAME", "a|b"),
+        ("COUNTERSIGN_ATTEMPT_TTL_SECONDS", "601"),
+        ("COUNTERSIGN_CHALLENGE_DIGITS", "7"),
+        ("DATABASE_URL", "mysql://host-of-theirs"),
+        ("REDIS_URL", "host-of-theirs:6379"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_and_not_repeated(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"{variable}: ")
+    assert "host-of-theirs" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "missing", ["DATABASE_URL", "COUNTERSIGN_TRUSTED_PROXIES", "COUNTERSIGN_PUBLIC_BASE_URL"]
+)
+def test_production_insists(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {
+        "COUNTERSIGN_MODE": "production",
+        "DATABASE_URL": "postgresql://somebody@host/name",
+        "COUNTERSIGN_TRUSTED_PROXIES": "none",
+        "COUNTERSIGN_PUBLIC_BASE_URL": "https://push.example.org",
+    }
+    for name, value in whole.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().mode == "production"
+    monkeypatch.setenv("COUNTERSIGN_MOVABLE_CLOCK", "true")
+    with pytest.raises(SettingsError, match="MOVABLE_CLOCK"):
+        load_settings()
+    monkeypatch.delenv("COUNTERSIGN_MOVABLE_CLOCK")
+    monkeypatch.delenv(missing)
+    with pytest.raises(SettingsError, match=missing):
+        load_settings()
