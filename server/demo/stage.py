@@ -67,15 +67,17 @@ class Stage:
         place = place.resolve()
         _refuse_a_second(place)
         telling.step("A server starts, with a PostgreSQL of its own")
-        process, port = _started(place)
-        url = _url_of(port)
+        process: subprocess.Popen[bytes] | None = None
         try:
+            process, port = _started(place)
+            url = _url_of(port)
             stage = cls(url, place, _operator_key(_settings(place, port, url)), process, keep)
             telling.says("server", f"listens on {url}, data in {place}, log in {stage.log}")
             yield stage
         finally:
             if not (keep and stage_is_kept(place)):
-                _stop(process)
+                if process is not None:
+                    _stop(process)
                 if folder is None and not keep:
                     shutil.rmtree(place, ignore_errors=True)
 
@@ -191,8 +193,12 @@ def _started(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
     port = PREFERRED_PORT
     for _ in range(PORTS_TRIED):
         process = _start(folder, port, _url_of(port))
-        if _is_listening(process, folder):
-            return process, port
+        try:
+            if _is_listening(process, folder):
+                return process, port
+        except BaseException:  # an interrupt too: it is in a session of its own and would not hear of it
+            _stop(process)
+            raise
         said = _log_of(folder)
         if "is taken" not in said:
             raise StageError(f"The server did not start. It said:\n{said[-2000:]}")
@@ -201,7 +207,11 @@ def _started(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
 
 
 def _is_listening(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
-    """Whether the server came to accept requests: it says so in its log. False: it ended before."""
+    """Whether the server came to accept requests: it says so in its log. False: it ended before.
+
+    Raises:
+        StageError: It did neither in time.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if '"serve.listening"' in _log_of(folder):
@@ -209,7 +219,6 @@ def _is_listening(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
         if process.poll() is not None:
             return False
         time.sleep(0.05)
-    _stop(process)
     raise StageError(f"The server did not accept requests within {START_SECONDS:.0f} seconds; see its log.")
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from server.base.clock import Clock
 from server.base.principal import Actor, Principal
 from server.base.settings import Settings
+from server.core.instance import resealing
 from server.core.instance.clock import read_clock_offset
-from server.core.instance.resealing import count_sealed_with, count_stale
 from server.core.work import Core
 from server.crypto.sealing import KEY_SIZE, KeyRing, Keys
 from server.db.pool import Connection, Database
@@ -59,17 +59,16 @@ async def count_sealed(settings: Settings, url: str) -> int:
     """How many secrets of the database are sealed, with whatever keys. It must be migrated."""
     async with _opened(url) as db:
         core = Core(settings, db, KeyRing(lambda: _NO_KEYS), Clock())
-        return sum(each.stale for each in await core.perform_at_once(count_stale, None, actor=_ACTOR))
+        return sum(
+            each.stale for each in await core.perform_at_once(resealing.count_stale, None, actor=_ACTOR)
+        )
 
 
 async def count_lost(settings: Settings, url: str, keys: Keys) -> int:
     """How many secrets of the database are sealed with none of *keys*. It must be migrated."""
     async with _opened(url) as db:
         core = Core(settings, db, KeyRing(lambda: keys), Clock())
-        lost = sum(each.stale for each in await core.perform_at_once(count_stale, None, actor=_ACTOR))
-        for key_id in keys.keys.keys() - {keys.current}:
-            lost -= await core.perform_at_once(count_sealed_with, key_id, actor=_ACTOR)
-        return lost
+        return await core.perform_at_once(resealing.count_lost, tuple(keys.keys), actor=_ACTOR)
 
 
 async def read_moved_seconds(settings: Settings, url: str) -> float:

@@ -82,13 +82,6 @@ class Limiter:
             self._metrics.limited(limit.name)
         return standing
 
-    async def look(self, limit: Limit, key: str) -> Standing:
-        """Where *key* stands; nothing is counted."""
-        standing = await self._counting.look(self._budget(limit), f"{limit.name}/{key}")
-        if not standing.allowed:
-            self._metrics.limited(limit.name)
-        return standing
-
     async def close(self) -> None:
         """No connection to a store is left open."""
         await self._counting.close()
