@@ -15,7 +15,7 @@ READY := $(VENV)/ready
 DATA ?= data
 ARGS ?=
 
-.PHONY: help demo test serve check lint types contracts bench docs format clean
+.PHONY: help demo test serve check lint types contracts bench profile docs format clean
 
 help: ## List the targets
 	@echo 'Countersign: push approval, signed by both sides'
@@ -65,8 +65,11 @@ format: $(READY) ## Put the code into the one format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure the hot path beside an echo route, as ratios
+bench: $(READY) ## Measure the hot path against what it must reach (ARGS="--help": one figure, and more)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+profile: $(READY) ## Show where the server's time goes under the load of the bench, by py-spy
+	@$(BIN)/python -m tests.bench.profiling $(ARGS)
 
 docs: $(READY) ## Write docs/reference anew from the code
 	@$(BIN)/python -m server.reference $(ARGS)

@@ -6,7 +6,12 @@ Source: proc(5), for Linux; elsewhere nothing is known.
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter, process_time
+from typing import Self
+
+MICROSECONDS = 1_000_000
 
 _PROC = Path("/proc")
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
@@ -22,6 +27,50 @@ def cpu_seconds(process: int) -> float | None:
         with suppress(OSError):
             ticks += _ticks((_PROC / str(each) / "stat").read_text(encoding="utf-8", errors="replace"))
     return ticks * _TICK_SECONDS
+
+
+def busy_seconds() -> float | None:
+    """How long the machine's cores did something since it started, all together; None if not known.
+
+    What a hypervisor took from them counts too.
+    """
+    try:
+        line = (_PROC / "stat").read_text(encoding="ascii").partition("\n")[0]
+    except OSError:
+        return None
+    user, nice, system, _idle, _iowait, *interrupts_and_stolen = (int(field) for field in line.split()[1:9])
+    return (user + nice + system + sum(interrupts_and_stolen)) * _TICK_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Seconds of processor time that were used until a moment; None where that is not known."""
+
+    server: float | None
+    database: float | None
+    own: float
+    all: float | None
+    at: float
+
+    @classmethod
+    def until_now(cls, server: int, database: int) -> Self:
+        """By two processes and what descends from them, by this one, and by all together."""
+        return cls(cpu_seconds(server), cpu_seconds(database), process_time(), busy_seconds(), perf_counter())
+
+    def others_share(self, since: Self) -> float | None:
+        """How much of the machine other programs used *since* then; None if not known."""
+        pairs = (self.all, since.all), (self.server, since.server), (self.database, since.database)
+        known = [now - was for now, was in pairs if now is not None and was is not None]
+        if len(known) < len(pairs):
+            return None
+        busy, server, database = known
+        others = busy - server - database - (self.own - since.own)
+        return max(0.0, others / (self.at - since.at) / (os.cpu_count() or 1))
+
+
+def microseconds_each(before: float | None, after: float | None, count: int) -> float | None:
+    """What each of *count* used between two readings of `cpu_seconds`; None where that is not known."""
+    return None if before is None or after is None else (after - before) * MICROSECONDS / count
 
 
 def _ticks(stat: str) -> int:

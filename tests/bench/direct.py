@@ -6,7 +6,7 @@ from typing import Self
 from server.base.settings import Settings
 from server.serve.application import Application, Message
 from tests.bench.echo import create_app
-from tests.bench.load import Answer, Expected
+from tests.bench.wire import Answer, Expected
 
 Scope = dict[str, object]
 

@@ -1,169 +1,197 @@
-"""Phones and the relying party that asks their owners: rows made by the product's actions, requests signed.
+"""Phones and the relying party that asks their owners: real rows, and requests signed for them.
 
 Everything dear happens here, before anything is measured.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Self
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
-from server.core.api_keys.model import IssuedApiKey
+import asyncpg
+
+from server.app import close_core, open_core
+from server.base.settings import Settings
 from server.core.auth_attempts.create import create_attempt
-from server.core.auth_attempts.model import proof_token_purpose
-from server.core.auth_attempts.respond import RespondToAttempt, respond_to_attempt
-from server.core.integrations.model import Integration
-from server.core.work import Core, Work
-from tests.bench.load import request_bytes
-from tests.support.enrolling import ANYONE, a_relying_party, an_enrolled_phone, question_for
+from server.core.auth_attempts.model import Attempt
+from server.core.auth_attempts.respond import RespondToAttempt
+from server.core.work import Work
+from server.crypto.sealing import KeyRing
+from tests.bench.rows import (
+    KEYS,
+    KeyKind,
+    Question,
+    Row,
+    insert_attempts,
+    insert_phones,
+    insert_strangers,
+    select_row,
+)
+from tests.bench.wire import request_bytes
+from tests.support.enrolling import an_enrolled_phone, question_for
 from tests.support.factories import an_api_key, an_integration
-from tests.support.phone import Body, Ed25519Key, Key, P256Key, Phone
+from tests.support.phone import Body, Phone
 from tests.support.work import OPERATOR
-
-KeyKind = Literal["p256", "ed25519"]
 
 TITLE = "Sign in to the bank"
 MESSAGE = "From a new browser in Lisbon, Portugal. If this is not you, deny."
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An open attempt, and what its phone signs to answer it."""
-
-    attempt_id: int
-    proof_token: str
-    phone: Phone
 
 
 class Fleet:
     """Enrolled phones of one integration.
 
     Args:
-        core: Where they are enrolled.
-        integration: The relying party.
-        credentials: Its API key, as user and password.
-        phones: All of them.
+        conn: For preparing; what is only prepared does not wait for the disk.
+        keys: Those of the instance.
+        credentials: The relying party's API key, as user and password.
+        kind: What the phones' keys are.
+        enrollment: The first phone's row.
+        attempt: An attempt's row.
     """
 
     def __init__(
-        self, core: Core, integration: Integration, credentials: tuple[str, str], phones: Sequence[Phone]
+        self,
+        conn: asyncpg.Connection,
+        keys: KeyRing,
+        credentials: tuple[str, str],
+        kind: KeyKind,
+        phones: Sequence[Phone],
+        enrollment: Row,
+        attempt: Row,
     ) -> None:
-        self.core = core
-        self.integration = integration
-        self.credentials = credentials
-        self.phones = phones
+        self.conn = conn
+        self.phones = list(phones)
+        self._keys = keys
+        self._credentials = credentials
+        self._kind = kind
+        self._enrollment = enrollment
+        self._attempt = attempt
+        self._turn = 0
 
     @classmethod
-    async def enroll(cls, core: Core, count: int, kind: KeyKind) -> Self:
-        """*count* phones, enrolled as real ones are, each with a key of its own."""
-        new_key: type[Key] = P256Key if kind == "p256" else Ed25519Key
+    @asynccontextmanager
+    async def enrolled(
+        cls, settings: Settings, database_url: str, count: int, kind: KeyKind
+    ) -> AsyncIterator[Self]:
+        """Inside, there are *count* phones: one that the product enrolled, and copies with own keys."""
+        core = await open_core(settings, database_url=database_url, application_name="countersign bench")
+        try:
+            first, attempt, credentials = await core.perform(_first, kind, actor=OPERATOR)
+        finally:
+            await close_core(core)
+        conn = await asyncpg.connect(
+            database_url,
+            server_settings={"application_name": "countersign bench", "synchronous_commit": "off"},
+        )
+        try:
+            enrollment = await select_row(conn, "enrollments", first.enrollment_id)
+            asked = await select_row(conn, "auth_attempts", attempt.id)
+            fleet = cls(conn, core.keys, credentials, kind, [first], enrollment, asked)
+            await fleet.enroll(count - 1)
+            await conn.execute("VACUUM ANALYZE", timeout=None)
+            await fleet.questions(count, read=False)
+            await fleet.ask_nobody()
+            yield fleet
+        finally:
+            await conn.close()
 
-        async def make(work: Work, _: None) -> tuple[Integration, IssuedApiKey, list[Phone]]:
-            integration = await an_integration(work)
-            issued = await an_api_key(work, integration=integration)
-            phones = [
-                await an_enrolled_phone(work, integration=integration, key=new_key()) for _ in range(count)
-            ]
-            return integration, issued, phones
+    async def enroll(self, count: int) -> None:
+        """So many more phones belong to it."""
+        self.phones += await insert_phones(
+            self.conn, self._keys, self._enrollment, self.phones[0], count, self._kind
+        )
 
-        integration, issued, phones = await core.perform(make, None, actor=OPERATOR)
-        async with core.db.acquire() as conn:
-            await conn.execute("VACUUM ANALYZE")
-        return cls(core, integration, (issued.key.key_id, issued.secret.reveal()), phones)
+    async def surround(self, before: int, count: int) -> None:
+        """So many more strangers are enrolled; *before* were already."""
+        await insert_strangers(self.conn, self._enrollment, before, count)
+
+    async def settle(self) -> None:
+        """Nothing is left to be done for what was inserted, not by whoever reads it first either."""
+        await self.conn.execute("VACUUM (FREEZE, ANALYZE)", timeout=None)
+        await self.conn.execute("CHECKPOINT", timeout=None)
 
     # --- how attempts stand ---
 
     async def ask_nobody(self) -> None:
-        """No attempt is open."""
-        async with self.core.db.acquire() as conn:
-            await conn.execute(
-                """
-                UPDATE auth_attempts
-                   SET status = 'EXPIRED', ended_at = now()
-                 WHERE status IN ('PENDING', 'READ')
-                """
-            )
-
-    async def ask(self, phones: Sequence[Phone] | None = None) -> None:
-        """Each of *phones*, all if none are given, has a new open attempt that it has not read."""
-        await self.ask_nobody()
-        actor = a_relying_party(self.integration)
-        for phone in self.phones if phones is None else phones:
-            question = question_for(phone, self.integration, title=TITLE, message=MESSAGE)
-            await self.core.perform_at_once(create_attempt, question, actor=actor)
-
-    async def questions(self, phones: Sequence[Phone] | None = None) -> list[Question]:
-        """New open attempts of *phones*, all if none are given, which they have read."""
-        await self.ask(phones)
-        by_enrollment = {phone.enrollment_id: phone for phone in self.phones}
-        async with self.core.db.acquire() as conn:
-            rows = await conn.fetch(
-                """
-                UPDATE auth_attempts
-                   SET status = 'READ', read_at = now()
-                 WHERE status = 'PENDING'
-                RETURNING id, enrollment_id, proof_token_sealed
-                """
-            )
-        keys = self.core.keys
-        return [
-            Question(
-                row["id"],
-                keys.open(row["proof_token_sealed"], proof_token_purpose(row["id"])).decode(),
-                by_enrollment[row["enrollment_id"]],
-            )
-            for row in rows
-        ]
-
-    async def approve(self, question: Question) -> None:
-        """The owner has approved, without HTTP."""
-        body = answer_body(question)
-        command = RespondToAttempt(
-            question.attempt_id,
-            accepted=True,
-            signature=body["authAttemptProofTokenSignedByDevice"],
-            challenge_response=None,
+        """None of its phones has an open attempt, and nothing is left of those that were but their rows."""
+        await self.conn.execute(
+            """
+            UPDATE auth_attempts
+               SET status = 'EXPIRED', ended_at = now()
+             WHERE status IN ('PENDING', 'READ')
+               AND integration_id = $1
+            """,
+            self._enrollment["integration_id"],
         )
-        await self.core.perform_at_once(respond_to_attempt, command, actor=ANYONE)
+        await self.conn.execute("VACUUM enrollments, auth_attempts")
+
+    async def questions(self, count: int, *, read: bool) -> list[Question]:
+        """New open attempts of the next *count* phones, one each, and no others.
+
+        Args:
+            read: Whether the phones have read them.
+        """
+        await self.ask_nobody()
+        phones = self.next_phones(min(count, len(self.phones)))
+        questions = await insert_attempts(self.conn, self._keys, self._attempt, phones, read=read)
+        # The planner knows that many are open, as it does where that is so all the time.
+        await self.conn.execute("ANALYZE auth_attempts")
+        return questions
+
+    def next_phones(self, count: int) -> list[Phone]:
+        """Each phone has its turn before one has it again."""
+        begin, self._turn = self._turn, (self._turn + count) % len(self.phones)
+        return [self.phones[(begin + number) % len(self.phones)] for number in range(count)]
 
     # --- what is sent ---
 
-    def polls(self) -> list[bytes]:
-        """A poll of each phone, with a new device proof token."""
-        return [_post("/api/v1/auth-attempts/pending", phone.poll_body()) for phone in self.phones]
+    def creation(self, phone: Phone) -> bytes:
+        """A question to the phone's owner."""
+        body = {
+            "enrollmentId": phone.enrollment_id,
+            "challengeRequested": False,
+            "contextTitle": TITLE,
+            "contextMessage": MESSAGE,
+        }
+        return _post("/api/v1/auth-attempts", body, credentials=self._credentials)
 
-    def creations(self) -> list[bytes]:
-        """A question to each phone's owner."""
-        return [
-            _post(
-                "/api/v1/auth-attempts",
-                {
-                    "enrollmentId": phone.enrollment_id,
-                    "challengeRequested": False,
-                    "contextTitle": TITLE,
-                    "contextMessage": MESSAGE,
-                },
-                credentials=self.credentials,
-            )
-            for phone in self.phones
-        ]
+    def wait(self, attempt_id: int, timeout_seconds: int = 60) -> bytes:
+        """The relying party waits for the answer to the question."""
+        path = f"/api/v1/auth-attempts/{attempt_id}/wait?timeout={timeout_seconds}"
+        return request_bytes("GET", path, credentials=self._credentials)
 
-    def wait(self, question: Question, timeout_seconds: int = 60) -> bytes:
-        """The relying party waits for the answer to *question*."""
-        path = f"/api/v1/auth-attempts/{question.attempt_id}/wait?timeout={timeout_seconds}"
-        return request_bytes("GET", path, credentials=self.credentials)
+
+def poll(phone: Phone) -> bytes:
+    """What waits for the phone? With a new device proof token."""
+    return _post("/api/v1/auth-attempts/pending", phone.poll_body())
 
 
 def approval(question: Question) -> bytes:
     """The owner approves."""
-    return _post("/api/v1/auth-attempts/respond", answer_body(question))
+    body = question.phone.answer_body(question.attempt_id, question.proof_token, accepted=True)
+    return _post("/api/v1/auth-attempts/respond", body)
 
 
-def answer_body(question: Question) -> Body:
-    """What the phone sends when its owner approves."""
-    return question.phone.answer_body(question.attempt_id, question.proof_token, accepted=True)
+def answer(question: Question) -> RespondToAttempt:
+    """The same without HTTP."""
+    body = question.phone.answer_body(question.attempt_id, question.proof_token, accepted=True)
+    return RespondToAttempt(
+        question.attempt_id,
+        accepted=True,
+        signature=body["authAttemptProofTokenSignedByDevice"],
+        challenge_response=None,
+    )
 
 
-def _post(path: str, body: Body, *, credentials: tuple[str, str] | None = None) -> bytes:
+async def _first(work: Work, kind: KeyKind) -> tuple[Phone, Attempt, tuple[str, str]]:
+    """One of each, made as always."""
+    integration = await an_integration(work)
+    issued = await an_api_key(work, integration=integration)
+    phone = await an_enrolled_phone(work, integration=integration, key=KEYS[kind]())
+    attempt = await create_attempt(work, question_for(phone, integration, title=TITLE, message=MESSAGE))
+    return phone, attempt, (issued.key.key_id, issued.secret.reveal())
+
+
+def _post(path: str, body: Body | dict[str, Any], *, credentials: tuple[str, str] | None = None) -> bytes:
     written = json.dumps(body, separators=(",", ":")).encode()
     return request_bytes("POST", path, written, credentials=credentials)

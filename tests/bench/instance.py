@@ -1,6 +1,5 @@
-"""A real server process to measure, on a database of its own in a temporary folder."""
+"""Real servers to measure, on a database of their own in a temporary folder."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -8,21 +7,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import asyncpg
-import httpx2
+from typing import Literal
 
 from server.base.settings import Settings, load_settings, variable_of
+from server.db.embedded import EmbeddedPostgres
 from server.serve.instance import prepare
-from tests.bench.load import Address
+from tests.bench.connections import connect, process_of
+from tests.bench.wire import Address
+
+Server = Literal["uvicorn", "hypercorn"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PLENTY = "1000000000/60"
+MANY = 1_000_000
+# The bench does its work itself, between slices: it would choose its own moments, and its statistics of a
+# moment in which nothing is open would be the next slice's plans.
+DATABASE = {"autovacuum": "off"}
 LIMITS = (
     "limit_pending",
     "limit_respond",
@@ -57,48 +62,58 @@ class Running:
 
     Args:
         process: The one that its workers, if there are several, descend from.
+        database_process: Likewise of its database.
     """
 
     address: Address
     process: int
+    workers: int
+    database_process: int
 
 
 @contextmanager
-def ground(*, workers: int, server: str, durable: bool) -> Iterator[Ground]:
+def ground(*, durable: bool, database: Mapping[str, str] | None = None) -> Iterator[Ground]:
     """Inside, an instance can run: limits nobody meets, all else as the environment says, or by default.
+
+    It belongs outside of any event loop.
 
     Args:
         durable: Whether a commit waits for the disk, as in production.
+        database: Settings of PostgreSQL to put over the product's.
     """
     with tempfile.TemporaryDirectory(prefix="countersign-bench-", ignore_cleanup_errors=True) as folder:
         settings = load_settings(
             data_dir=Path(folder).resolve(),
-            port=_free_port(),
-            workers=workers,
-            server=server,
             database_url=None,
             redis_url=None,
             # The longest there is: what is prepared must still be open when its turn comes.
             attempt_ttl_seconds=600,
-            max_waits_per_caller=10_000,
+            idle_timeout_seconds=600,
+            max_waits=MANY,
+            max_waits_per_caller=MANY,
             **dict.fromkeys(LIMITS, PLENTY),
         )
-        with prepare(settings) as prepared:
-            if not durable:
-                asyncio.run(_forget_the_disk(prepared.database_url))
+        chosen = {**DATABASE, **(database or {}), **({} if durable else {"fsync": "off"})}
+        with EmbeddedPostgres.start(settings.data_dir, settings=chosen), prepare(settings) as prepared:
             yield Ground(settings, prepared.database_url)
 
 
 @contextmanager
-def running(prepared: Ground, log: Path) -> Iterator[Running]:
+def running(
+    prepared: Ground, log: Path, *, workers: int = 1, server: Server = "uvicorn"
+) -> Iterator[Running]:
     """Inside, the product and its echoes are served, logging to *log* as in production.
+
+    Several may run on one ground.
 
     Raises:
         DidNotServe: It did not start, or its exit code is not 0.
     """
-    settings = prepared.settings
+    settings = prepared.settings.model_copy(
+        update={"port": _free_port(), "workers": workers, "server": server}
+    )
     # Standard error stays empty unless the start is refused.
-    with tempfile.TemporaryFile() as said, log.open("wb") as lines:
+    with tempfile.TemporaryFile() as said, log.open("ab") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.echo"],
             env=_environment(settings),
@@ -108,8 +123,8 @@ def running(prepared: Ground, log: Path) -> Iterator[Running]:
         )
         try:
             address = Address(settings.host, settings.port)
-            _wait_until_well(process, f"http://{address.host}:{address.port}/health")
-            yield Running(address, process.pid)
+            _wait_until_well(process, address, workers)
+            yield Running(address, process.pid, workers, prepared.database_process)
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
         finally:
@@ -123,15 +138,6 @@ def running(prepared: Ground, log: Path) -> Iterator[Running]:
             raise DidNotServe(f"the server ended with exit code {process.returncode}: {words}")
 
 
-async def _forget_the_disk(database_url: str) -> None:
-    conn = await asyncpg.connect(database_url)
-    try:
-        await conn.execute("ALTER SYSTEM SET fsync = off")
-        await conn.execute("SELECT pg_reload_conf()")
-    finally:
-        await conn.close()
-
-
 def _environment(settings: Settings) -> dict[str, str]:
     inherited = {
         name: value
@@ -142,16 +148,19 @@ def _environment(settings: Settings) -> dict[str, str]:
     return inherited | {variable_of(field): str(value) for field, value in changed.items()}
 
 
-def _wait_until_well(process: "subprocess.Popen[bytes]", url: str) -> None:
+def _wait_until_well(process: "subprocess.Popen[bytes]", address: Address, workers: int) -> None:
+    """Each of the workers has answered. Which of them accepts a connection is chance."""
+    seen: set[int] = set()
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise DidNotServe(f"the server ended with exit code {process.returncode} before it served")
-        with suppress(httpx2.TransportError):
-            if httpx2.get(url, timeout=2, trust_env=False).is_success:
+        with suppress(OSError), connect(address) as connection:
+            seen.add(process_of(connection))
+            if len(seen) == workers:
                 return
-        time.sleep(0.05)
-    raise DidNotServe(f"the server did not answer within {START_SECONDS:.0f} seconds")
+        time.sleep(0.02)
+    raise DidNotServe(f"{len(seen)} of {workers} workers answered within {START_SECONDS:.0f} seconds")
 
 
 def _free_port() -> int:

@@ -4,19 +4,16 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.round_trips import RoundTrips
-from tests.bench.scenarios import ECHOES
-from tests.bench.throughput import Slice, Throughput, median_of
-from tests.bench.wake_up import WakeUp
+from tests.bench.figures import Detail, Figure, Outcome
 
-# Above this the load generator's own core is nearly full, and the server may wait for it.
-BUSY_LOAD_SHARE = 0.9
+# What a machine does beside a bench that it is left to.
+QUIET_SHARE = 0.15
+_VERDICTS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +22,26 @@ class Report:
 
     Args:
         options: How it was run.
-        round_trips: By the operation's name.
-        throughputs: Of the operations that were asked for.
-        wake_up: None if it was not asked for.
+        outcomes: By what was measured.
+        seconds: How long each took.
     """
 
     options: Mapping[str, object]
-    round_trips: Mapping[str, RoundTrips]
-    throughputs: Sequence[Throughput]
-    wake_up: WakeUp | None
+    outcomes: Mapping[str, Outcome]
+    seconds: Mapping[str, float]
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """All of them."""
+        return [figure for outcome in self.outcomes.values() for figure in outcome.figures]
+
+    @property
+    def missed(self) -> int:
+        """How many targets are."""
+        return sum(figure.is_reached is False for figure in self.figures)
 
     def as_json(self) -> dict[str, object]:
-        """All of it: medians, and every slice."""
+        """All of it."""
         return {
             "machine": {
                 "cores": os.cpu_count(),
@@ -44,111 +49,81 @@ class Report:
                 "python": platform.python_version(),
             },
             "options": dict(self.options),
-            "operations": {each.name: self._operation(each) for each in self.throughputs},
-            "echoes": {
-                echo.name: _medians(
-                    [slice_ for each in self.throughputs for slice_ in each.echoes[echo.name]]
-                )
-                for echo in ECHOES
-                if self.throughputs
+            "figures": [_as_json(figure) for figure in self.figures],
+            "measured": {
+                name: {
+                    "seconds": self.seconds[name],
+                    "others_share": outcome.others_share,
+                    **outcome.raw,
+                }
+                for name, outcome in self.outcomes.items()
             },
-            "round_trips": {
-                name: asdict(trips) | {"count": len(trips.statements)}
-                for name, trips in self.round_trips.items()
-            },
-            "wake_up": asdict(self.wake_up) if self.wake_up else None,
         }
 
     def print(self, console: Console) -> None:
-        """Two tables."""
-        if self.throughputs:
-            console.print(self._throughput_table())
-            shares = [slice_.load_share for each in self.throughputs for slice_ in each.slices]
-            if max(shares) > BUSY_LOAD_SHARE:
+        """The figures last, where they are seen."""
+        for outcome in self.outcomes.values():
+            for detail in outcome.details:
+                console.print(detail_table(detail))
+        if self.figures:
+            console.print(self._figure_table())
+        for name, outcome in self.outcomes.items():
+            if outcome.others_share is not None and outcome.others_share > QUIET_SHARE:
                 console.print(
-                    f"[red]The load generator used up to {max(shares):.0%} of its core: "
-                    "the figures may be its own.[/red]"
+                    f"[red]Other programs used {outcome.others_share:.0%} of the machine during {name}: "
+                    "measure again when it is quiet.[/red]"
                 )
-        if self.wake_up is not None:
-            console.print(self._wake_up_table(self.wake_up))
 
-    def _operation(self, throughput: Throughput) -> dict[str, object]:
-        return _medians(throughput.slices) | {
-            "ratios": {echo.name: throughput.ratio(echo.name) for echo in ECHOES},
-            "slices": [asdict(each) for each in throughput.slices],
-            "echo_slices": {
-                name: [asdict(each) for each in slices] for name, slices in throughput.echoes.items()
-            },
-        }
-
-    def _throughput_table(self) -> Table:
-        table = _table("Requests per second, and as a multiple of a trivial echo in the same run")
-        table.add_column("operation", no_wrap=True)
-        for heading in ("req/s", *(f"x {echo.name}" for echo in ECHOES)):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for heading in ("µs", "db µs", "load", "trips"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for echo in ECHOES:
-            slices = [slice_ for each in self.throughputs for slice_ in each.echoes[echo.name]]
-            table.add_row(f"echo {echo.name}", *_cells(slices, ["" for _ in ECHOES]), "0", style="dim")
-        table.add_section()
-        for throughput in self.throughputs:
-            ratios = [f"{throughput.ratio(echo.name):.2f}" for echo in ECHOES]
-            trips = self.round_trips[throughput.name]
-            table.add_row(throughput.name, *_cells(throughput.slices, ratios), str(len(trips.statements)))
-        table.caption = (
-            "Medians of the slices. µs: processor time of the server a request, db µs: of the database; "
-            "load: the load generator's share of a core; trips: to the database, once all is warm."
-        )
-        return table
-
-    def _wake_up_table(self, wake_up: WakeUp) -> Table:
-        where = "in another process" if wake_up.across else "in the same process"
-        table = _table(f"Wake-up of one of {wake_up.waiters} that wait {where}, in milliseconds")
-        table.add_column("", no_wrap=True)
-        for heading in ("p50", "p99", *(f"x {echo.name}" for echo in ECHOES)):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for name, spread in wake_up.echoes.items():
+    def _figure_table(self) -> Table:
+        table = _table("What was reached")
+        table.add_column("figure", no_wrap=True)
+        table.add_column("measured", no_wrap=True)
+        table.add_column("target", no_wrap=True)
+        table.add_column("reached", no_wrap=True)
+        table.add_column("rounds", no_wrap=True)
+        for figure in self.figures:
             table.add_row(
-                f"echo {name}: sent to answered", f"{spread.p50:.2f}", f"{spread.p99:.2f}", style="dim"
+                figure.name,
+                f"{_number(figure.value)} {figure.unit}",
+                _target(figure),
+                _VERDICTS[figure.is_reached],
+                f"{_number(min(figure.of))} - {_number(max(figure.of))}" if figure.of else "",
             )
-        table.add_section()
-        for name, spread in (
-            ("respond sent to wait ended", wake_up.from_sent),
-            ("respond answered to wait ended", wake_up.from_answered),
-        ):
-            ratios = [f"{spread.p50 / wake_up.echoes[echo.name].p50:.2f}" for echo in ECHOES]
-            table.add_row(name, f"{spread.p50:.2f}", f"{spread.p99:.2f}", *ratios)
-        trips = len(self.round_trips["wait"].statements)
+        took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.seconds.items())
         table.caption = (
-            f"{wake_up.answers} answers, one at a time. "
-            f"A wait takes {trips} round trips, none of them while it waits."
+            f"Ratios are medians of those of each round; rounds: the least and the greatest. {took}."
         )
         return table
+
+
+def _as_json(figure: Figure) -> dict[str, object]:
+    return asdict(figure) | {"reached": figure.is_reached}
+
+
+def detail_table(detail: Detail) -> Table:
+    """*detail*, to be printed."""
+    table = _table(detail.title)
+    name, *numbers = detail.headings
+    table.add_column(name, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in detail.rows:
+        table.add_row(*row)
+    table.caption = detail.note or None
+    return table
+
+
+def _target(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return f"{'≤' if figure.target.at_most else '≥'} {_number(figure.target.value)}"
+
+
+def _number(value: float) -> str:
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.2f}"
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
-
-
-def _medians(slices: Sequence[Slice]) -> dict[str, object]:
-    return {
-        "per_second": median(each.per_second for each in slices),
-        "server_us": median_of(slices, lambda each: each.server_us),
-        "database_us": median_of(slices, lambda each: each.database_us),
-        "load_share": median(each.load_share for each in slices),
-    }
-
-
-def _cells(slices: Sequence[Slice], ratios: Sequence[str]) -> list[str]:
-    return [
-        f"{median(each.per_second for each in slices):,.0f}",
-        *ratios,
-        _microseconds(median_of(slices, lambda each: each.server_us)),
-        _microseconds(median_of(slices, lambda each: each.database_us)),
-        f"{median(each.load_share for each in slices):.0%}",
-    ]
-
-
-def _microseconds(value: float | None) -> str:
-    return "?" if value is None else f"{value:,.0f}"
+    return Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")

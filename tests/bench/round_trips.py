@@ -3,16 +3,23 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from unittest.mock import patch
 
 import asyncpg
+import uvloop
 
+from server.app import close_core, open_core
 from server.base.settings import Settings
+from server.core.auth_attempts.respond import respond_to_attempt
 from tests.bench.direct import Direct
-from tests.bench.fleet import Fleet
+from tests.bench.figures import Detail, Outcome
+from tests.bench.fleet import Fleet, answer
+from tests.bench.instance import Ground, ground
+from tests.bench.options import Options, Tell
 from tests.bench.scenarios import SCENARIOS, WAITED
+from tests.support.enrolling import ANYONE
 
 MAX_SHOWN_CHARACTERS = 100
 
@@ -74,6 +81,7 @@ async def count_round_trips(
     """The round trips of each operation, by its name.
 
     Args:
+        fleet: Two phones.
         quiet_seconds: How long a request takes at most to come to rest, its notification sent.
 
     Raises:
@@ -81,20 +89,55 @@ async def count_round_trips(
     """
     log = _Log()
     counted = {}
-    with log.of_new_connections():
-        async with Direct(settings, database_url) as product:
-            for scenario in SCENARIOS:
-                for request in (await scenario.prepare(fleet))[:2]:
-                    # The first of its kind prepares statements and fills caches; the second one stays.
-                    await product.ask(request, scenario.expected)
+    # Another process, as far as the one that is counted can tell.
+    another = await open_core(settings, database_url=database_url, application_name="countersign bench")
+    try:
+        with log.of_new_connections():
+            async with Direct(settings, database_url) as product:
+                for scenario in SCENARIOS:
+                    # The first prepares statements, the first of each phone fills caches; the last stays.
+                    for _ in range(2):
+                        for request in await scenario.prepare(fleet, len(fleet.phones)):
+                            await product.ask(request, scenario.expected)
+                            await asyncio.sleep(quiet_seconds)
+                            counted[scenario.name] = log.take()
+                for question in await fleet.questions(len(fleet.phones), read=True):
+                    waiting = asyncio.create_task(product.ask(fleet.wait(question.attempt_id), WAITED))
                     await asyncio.sleep(quiet_seconds)
-                    counted[scenario.name] = log.take()
-            for question in await fleet.questions(fleet.phones[:2]):
-                waiting = asyncio.create_task(product.ask(fleet.wait(question), WAITED))
-                await asyncio.sleep(quiet_seconds)
-                # By another process, as far as the waiting one can tell.
-                await fleet.approve(question)
-                await waiting
-                await asyncio.sleep(quiet_seconds)
-                counted["wait"] = log.take()
+                    await another.perform_at_once(respond_to_attempt, answer(question), actor=ANYONE)
+                    await waiting
+                    await asyncio.sleep(quiet_seconds)
+                    counted["wait"] = log.take()
+    finally:
+        await close_core(another)
     return counted
+
+
+def measure_round_trips(options: Options, tell: Tell) -> Outcome:
+    """How often each operation goes to the database once all is warm.
+
+    Raises:
+        WrongAnswer: A request was not answered as expected.
+    """
+    with ground(durable=options.durable) as prepared:
+        tell("counting")
+        counted = uvloop.run(_measure(options, prepared))
+    return Outcome(
+        details=[
+            Detail(
+                "Round trips to the database, once all is warm",
+                ("", "trips", "notifications"),
+                [
+                    [name, str(len(trips.statements)), str(trips.notifications)]
+                    for name, trips in counted.items()
+                ],
+                "Of a wait, those before and after it; it takes none while it waits.",
+            )
+        ],
+        raw={name: asdict(trips) | {"count": len(trips.statements)} for name, trips in counted.items()},
+    )
+
+
+async def _measure(options: Options, prepared: Ground) -> dict[str, RoundTrips]:
+    async with Fleet.enrolled(prepared.settings, prepared.database_url, 2, options.keys[0]) as fleet:
+        return await count_round_trips(prepared.settings, prepared.database_url, fleet)

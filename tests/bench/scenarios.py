@@ -1,12 +1,11 @@
 """What is measured: operations that are really processed, and the echoes beside them."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 from tests.bench.echo import COLD_PATH, HOT_PATH, QUART_PATH
-from tests.bench.fleet import Fleet, approval
-from tests.bench.load import Expected, request_bytes
+from tests.bench.fleet import Fleet, approval, poll
+from tests.bench.wire import Expected, request_bytes
 
 # A body of the size of a poll's.
 ECHOED = b'{"text":"' + b"x" * 250 + b'"}'
@@ -34,11 +33,8 @@ class Echo:
         return Expected(200, b"x" * 250)
 
 
-ECHOES = (
-    Echo("hot", HOT_PATH),
-    Echo("cold", COLD_PATH),
-    Echo("Quart", QUART_PATH),
-)
+QUART = Echo("Quart", QUART_PATH)
+KIT_ECHOES = (Echo("hot", HOT_PATH), Echo("cold", COLD_PATH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,47 +43,48 @@ class Scenario:
 
     Args:
         name: What the report and the command line call it.
-        prepare: Puts the rows into the state that the operation needs, and gives its requests.
+        prepare: Puts the rows into the state that the operation needs, and gives so many of its requests,
+            or as many as there are phones: each is another phone's, and new.
         expected: What every answer must be.
-        repeats: Whether a request may be sent again; the others are sent once, and the slice ends with them.
+        signed: Whether phones sign, so that a server that is warm has seen each of their keys.
     """
 
     name: str
-    prepare: Callable[[Fleet], Awaitable[list[bytes]]]
+    prepare: Callable[[Fleet, int], Awaitable[Sequence[bytes]]]
     expected: Expected
-    repeats: bool
-
-    def stream(self, requests: list[bytes]) -> Iterable[bytes]:
-        """*requests* for as long as they may be sent."""
-        return cycle(requests) if self.repeats else requests
+    signed: bool
 
 
-async def _empty_polls(fleet: Fleet) -> list[bytes]:
+async def _empty_polls(fleet: Fleet, count: int) -> Sequence[bytes]:
     await fleet.ask_nobody()
-    return fleet.polls()
+    return [poll(phone) for phone in fleet.next_phones(count)]
 
 
-async def _polls(fleet: Fleet) -> list[bytes]:
-    await fleet.ask()
-    return fleet.polls()
+async def _polls(fleet: Fleet, count: int) -> Sequence[bytes]:
+    return [poll(question.phone) for question in await fleet.questions(count, read=False)]
 
 
-async def _approvals(fleet: Fleet) -> list[bytes]:
-    return [approval(question) for question in await fleet.questions()]
+async def _approvals(fleet: Fleet, count: int) -> Sequence[bytes]:
+    return [approval(question) for question in await fleet.questions(count, read=True)]
 
 
-async def _creations(fleet: Fleet) -> list[bytes]:
-    return fleet.creations()
+async def _creations(fleet: Fleet, count: int) -> Sequence[bytes]:
+    # None supersedes another.
+    await fleet.ask_nobody()
+    return [fleet.creation(phone) for phone in fleet.next_phones(min(count, len(fleet.phones)))]
 
 
-SCENARIOS = (
-    # A token that found nothing is not spent: the same poll is as good as a new one.
-    Scenario("pending-204", _empty_polls, Expected(204), repeats=True),
-    Scenario("pending-200", _polls, Expected(200, b'"authAttemptProofToken"'), repeats=False),
-    Scenario("respond", _approvals, Expected(200, b'"APPROVED"'), repeats=False),
-    # From the second round on each supersedes the one before it.
-    Scenario("create", _creations, Expected(201, b'"authAttemptId"'), repeats=True),
-)
-
+NOTHING = Expected(204)
+FOUND = Expected(200, b'"authAttemptProofToken"')
+APPROVED = Expected(200, b'"APPROVED"')
+CREATED = Expected(201, b'"authAttemptId"')
 WAITED = Expected(200, b'"ACCEPTED"')
 """What a relying party that waits is told once its user has approved."""
+
+EMPTY_POLL = Scenario("pending-204", _empty_polls, NOTHING, signed=True)
+SCENARIOS = (
+    EMPTY_POLL,
+    Scenario("pending-200", _polls, FOUND, signed=True),
+    Scenario("respond", _approvals, APPROVED, signed=True),
+    Scenario("create", _creations, CREATED, signed=False),
+)

@@ -1,155 +1,127 @@
-"""Requests per second of each operation, measured in turns with the echoes: they share the weather."""
+"""Requests per second of each operation on one worker, as multiples of a plain Quart echo."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice, repeat
-from statistics import median
 
-from tests.bench.cpu import cpu_seconds
+import uvloop
+
+from tests.bench.connections import connections_to
+from tests.bench.figures import Detail, Figure, Outcome, Target
 from tests.bench.fleet import Fleet
-from tests.bench.instance import Ground, Running
-from tests.bench.load import Expected, saturate
-from tests.bench.scenarios import ECHOES, Scenario
+from tests.bench.instance import Ground, Running, ground, running
+from tests.bench.options import Options, Tell
+from tests.bench.rows import KeyKind
+from tests.bench.scenarios import EMPTY_POLL, KIT_ECHOES, QUART, Scenario
+from tests.bench.slices import Slice, Slices, contender, echo_contender, in_turns, others_share, ratios
+from tests.bench.tables import HEADINGS, NOTE, cells, raw
 
-MICROSECONDS = 1_000_000
-WARM_UP_SECONDS = 0.2
+TARGETS: Mapping[str, Target] = {
+    "pending-204": Target(1.2),
+    "pending-200": Target(0.9),
+    "respond": Target(0.5),
+    "create": Target(0.6),
+}
+ON_HYPERCORN = "Quart on Hypercorn"
+ON_HYPERCORN_TARGET = Target(2.4)
 
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A short time of nothing but one kind of request.
-
-    Args:
-        per_second: Requests answered.
-        server_us: Processor time of the server for each, in microseconds; None where it is not known.
-        database_us: Likewise of the database.
-        load_share: How much of its one core the load generator used.
-    """
-
-    per_second: float
-    server_us: float | None
-    database_us: float | None
-    load_share: float
+KEY_NAMES: Mapping[KeyKind, str] = {"p256": "P-256", "ed25519": "Ed25519"}
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """An operation's slices, and those of the echoes around it, turn by turn.
+    """An operation's slices, and those of the echoes around it.
 
     Args:
+        target: What it must be as a multiple of Quart.
         echoes: By the echo's name.
     """
 
     name: str
+    target: Target
     slices: Sequence[Slice]
-    echoes: Mapping[str, Sequence[Slice]]
+    echoes: Slices
 
-    @property
-    def per_second(self) -> float:
-        """The median."""
-        return median(each.per_second for each in self.slices)
-
-    def ratio(self, echo: str) -> float:
-        """The median of what it is, turn by turn, as a multiple of *echo*."""
-        return median(
-            mine.per_second / its.per_second for mine, its in zip(self.slices, self.echoes[echo], strict=True)
-        )
-
-
-def median_of(slices: Iterable[Slice], figure: Callable[[Slice], float | None]) -> float | None:
-    """The median of one figure of *slices*; None where it is not known."""
-    known = [value for each in slices if (value := figure(each)) is not None]
-    return median(known) if known else None
-
-
-class Course:
-    """Where operations are measured.
-
-    Args:
-        prepared: The instance.
-        server: Its server.
-        fleet: The phones.
-        connections: How many are busy at a time.
-        seconds: The length of a slice.
-        rounds: How many slices of each kind.
-    """
-
-    def __init__(
-        self,
-        prepared: Ground,
-        server: Running,
-        fleet: Fleet,
-        *,
-        connections: int,
-        seconds: float,
-        rounds: int,
-    ) -> None:
-        self._server = server
-        self._database_process = prepared.database_process
-        self._fleet = fleet
-        self._connections = connections
-        self._seconds = seconds
-        self._rounds = rounds
-
-    async def run(self, scenario: Scenario) -> Throughput:
-        """*scenario* and the echoes, in turns, after everything was warmed up.
-
-        Raises:
-            WrongAnswer: An answer was not the expected one.
-            OSError: A connection was refused or lost.
-        """
-        await self._warm_up(scenario)
-        slices: list[Slice] = []
-        echoes: dict[str, list[Slice]] = {echo.name: [] for echo in ECHOES}
-        for _ in range(self._rounds):
-            requests = await scenario.prepare(self._fleet)
-            for echo in ECHOES:
-                echoes[echo.name].append(await self._slice(repeat(echo.request), echo.expected))
-            slices.append(await self._slice(scenario.stream(requests), scenario.expected))
-        return Throughput(scenario.name, slices, echoes)
-
-    async def _warm_up(self, scenario: Scenario) -> None:
-        """Every phone was there once: their keys are loaded, statements prepared on all connections."""
-        for echo in ECHOES:
-            await saturate(
-                self._server.address,
-                repeat(echo.request),
-                echo.expected,
-                connections=self._connections,
-                seconds=WARM_UP_SECONDS,
+    def figures(self) -> list[Figure]:
+        """As multiples of the plain Quart echoes."""
+        figures = [
+            Figure.median(self.name, ratios(self.slices, self.echoes[QUART.name]), "x Quart", self.target)
+        ]
+        if (there := self.echoes.get(ON_HYPERCORN)) is not None:
+            figures.append(
+                Figure.median(self.name, ratios(self.slices, there), f"x {ON_HYPERCORN}", ON_HYPERCORN_TARGET)
             )
-        requests = await scenario.prepare(self._fleet)
-        await saturate(
-            self._server.address,
-            islice(requests, len(self._fleet.phones)),
-            scenario.expected,
-            connections=self._connections,
-        )
-
-    async def _slice(self, requests: Iterable[bytes], expected: Expected) -> Slice:
-        before = self._used()
-        measured = await saturate(
-            self._server.address,
-            requests,
-            expected,
-            connections=self._connections,
-            seconds=self._seconds,
-        )
-        load, server, database = (
-            None if start is None or end is None else end - start
-            for start, end in zip(before, self._used(), strict=True)
-        )
-        return Slice(
-            per_second=measured.per_second,
-            server_us=_each(server, measured.answers),
-            database_us=_each(database, measured.answers),
-            load_share=(load or 0.0) / measured.seconds,
-        )
-
-    def _used(self) -> tuple[float, float | None, float | None]:
-        return time.process_time(), cpu_seconds(self._server.process), cpu_seconds(self._database_process)
+        return figures
 
 
-def _each(seconds: float | None, answers: int) -> float | None:
-    return None if seconds is None else seconds * MICROSECONDS / answers
+def measure_throughput(scenarios: Sequence[Scenario], options: Options, tell: Tell) -> Outcome:
+    """Each of *scenarios* by phones of each kind, in turns with the echoes, on one worker.
+
+    Raises:
+        WrongAnswer: An answer was not the expected one.
+    """
+    with ExitStack() as open_:
+        prepared = open_.enter_context(ground(durable=options.durable))
+        server = open_.enter_context(running(prepared, options.log))
+        hypercorn = None
+        if EMPTY_POLL in scenarios:
+            hypercorn = open_.enter_context(running(prepared, options.log, server="hypercorn"))
+        throughputs = uvloop.run(_measure(scenarios, options, tell, prepared, server, hypercorn))
+    return Outcome(
+        figures=[figure for each in throughputs for figure in each.figures()],
+        details=[_detail(throughputs)],
+        raw={
+            each.name: raw(each.slices) | {"echoes": {name: raw(its) for name, its in each.echoes.items()}}
+            for each in throughputs
+        },
+        others_share=others_share(each for throughput in throughputs for each in throughput.slices),
+    )
+
+
+async def _measure(
+    scenarios: Sequence[Scenario],
+    options: Options,
+    tell: Tell,
+    prepared: Ground,
+    server: Running,
+    hypercorn: Running | None,
+) -> list[Throughput]:
+    throughputs: list[Throughput] = []
+    with ExitStack() as open_:
+        connections = open_.enter_context(connections_to(server.address, options.connections))
+        # Quart's is always the one beside the operation.
+        quart = echo_contender(QUART.name, QUART, server, connections)
+        more_echoes = [echo_contender(echo.name, echo, server, connections) for echo in KIT_ECHOES]
+        if hypercorn is not None:
+            there = open_.enter_context(connections_to(hypercorn.address, options.connections))
+            more_echoes.insert(0, echo_contender(ON_HYPERCORN, QUART, hypercorn, there))
+        for kind in options.keys:
+            async with Fleet.enrolled(
+                prepared.settings, prepared.database_url, options.phones, kind
+            ) as fleet:
+                for scenario in scenarios:
+                    if not scenario.signed and kind != options.keys[0]:
+                        continue  # it has nothing to do with the phones' keys
+                    name = f"{scenario.name} {KEY_NAMES[kind]}" if scenario.signed else scenario.name
+                    operation = contender(name, scenario, fleet, server, connections)
+                    others = [quart, *(more_echoes if scenario is EMPTY_POLL else ())]
+                    slices = await in_turns([operation, *others], options, tell)
+                    around = {other.name: slices[other.name] for other in others}
+                    throughputs.append(Throughput(name, TARGETS[scenario.name], slices[name], around))
+    return throughputs
+
+
+def _detail(throughputs: Sequence[Throughput]) -> Detail:
+    echoes: dict[str, list[Slice]] = {}
+    for each in throughputs:
+        for name, slices in each.echoes.items():
+            echoes.setdefault(name, []).extend(slices)
+    return Detail(
+        "Requests per second on one worker",
+        ("", *HEADINGS),
+        [
+            *(["echo " + name, *cells(slices)] for name, slices in echoes.items()),
+            *([each.name, *cells(each.slices)] for each in throughputs),
+        ],
+        NOTE,
+    )

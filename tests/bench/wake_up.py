@@ -1,171 +1,167 @@
-"""How soon a waiting relying party knows: from the phone's answer to the end of `wait`."""
+"""How soon a waiting relying party knows: from the commit of the phone's answer to the end of its `wait`.
 
-import asyncio
-import json
-import re
+The instant of a commit is PostgreSQL's own (`track_commit_timestamp`), on the clock of the machine, which is
+ours too. PostgreSQL takes it before it writes the commit to the disk, so the disk's time counts as well.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import quantiles
-from time import perf_counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from time import perf_counter, time
 
-from tests.bench.echo import PROCESS_PATH
-from tests.bench.fleet import Fleet, Question, approval
-from tests.bench.load import Address, Caller, Expected, request_bytes
-from tests.bench.scenarios import ECHOES, WAITED
+import uvloop
 
-APPROVED = Expected(200, b'"APPROVED"')
-OK = Expected(200)
+from tests.bench.callers import Caller
+from tests.bench.connections import connections_by_process
+from tests.bench.cpu import Usage
+from tests.bench.figures import Detail, Figure, Outcome, Target
+from tests.bench.fleet import Fleet, approval
+from tests.bench.instance import Ground, Running, ground, running
+from tests.bench.load import undisturbed
+from tests.bench.options import Options, Tell
+from tests.bench.scenarios import APPROVED, WAITED
+from tests.bench.spread import Spread
+from tests.bench.waiting import wait_for_all
 
-SETTLE_SECONDS = 20.0
-# So many connections are tried for one to each of two processes.
-MOST_TRIES = 200
-
-_WAITING = re.compile(rb"^countersign_http_waiting_requests(?:\{[^}]*\})? ([0-9.]+)$", re.MULTILINE)
-
-
-class NotWaiting(Exception):
-    """The waiters, or the processes, are not there. The text says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Some durations, in milliseconds."""
-
-    p50: float
-    p99: float
-
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Spread":
-        """The median and the 99th percentile of at least two."""
-        percentiles = quantiles(seconds, n=100, method="inclusive")
-        return cls(percentiles[49] * 1000, percentiles[98] * 1000)
+P50_TARGET = Target(3, at_most=True)
+P99_TARGET = Target(10, at_most=True)
+PROCESSES = 2
+# Of so many answers one goes to the process that its waiter is in.
+ONE_NEAR_OF = 3
+# The first are slower: statements are prepared.
+WARM_UP_ANSWERS = 60
+DATABASE = {"track_commit_timestamp": "on"}
 
 
 @dataclass(frozen=True, slots=True)
-class WakeUp:
-    """What was measured.
+class Woken:
+    """One answer, in seconds.
 
     Args:
-        waiters: How many waited at a time.
-        answers: How many of them were answered, over all rounds.
-        across: Whether they waited in another process than the one that was answered to.
-        from_sent: From sending `respond` to the waiter's answer.
-        from_answered: From the answer to `respond` to the waiter's; below zero when the waiter was first.
-        echoes: By the echo's name, from sending it to its answer, one at a time, beside the same waiters.
+        across: Whether its waiter was in another process than the one that took it.
+        committed: From its commit to the waiter's answer.
+        sent: From sending it to the waiter's answer.
+        answered: From the answer to the phone to the waiter's; below zero when the waiter was first.
     """
 
-    waiters: int
-    answers: int
     across: bool
-    from_sent: Spread
-    from_answered: Spread
-    echoes: dict[str, Spread]
+    committed: float
+    sent: float
+    answered: float
 
 
-@dataclass(slots=True)
-class _Seconds:
-    from_sent: list[float] = field(default_factory=list)
-    from_answered: list[float] = field(default_factory=list)
-    echoes: dict[str, list[float]] = field(default_factory=lambda: {echo.name: [] for echo in ECHOES})
-
-
-async def measure_wake_up(
-    address: Address, fleet: Fleet, *, waiters: int, rounds: int, workers: int
-) -> WakeUp:
-    """Each of *waiters* waits for an attempt of its own; the owners approve one after the other.
-
-    With several workers all wait in one process, and all answers arrive at another.
+def measure_wake_up(options: Options, tell: Tell) -> Outcome:
+    """Waiters spread over two processes, and owners who approve one after the other.
 
     Raises:
         WrongAnswer: An answer was not the expected one.
-        NotWaiting: The waiters did not come to wait.
+        NotWaiting: Not everybody came to wait.
+        OneSided: They did not spread over both processes.
     """
-    seconds = _Seconds()
-    phone, waiting = await _callers(address, waiters, across=workers > 1)
-    try:
-        for _ in range(rounds):
-            questions = await fleet.questions(fleet.phones[:waiters])
-            await _round(address, fleet, phone, list(zip(waiting, questions, strict=True)), seconds)
-    finally:
-        for caller in (phone, *waiting):
-            caller.close()
-    return WakeUp(
-        waiters=waiters,
-        answers=len(seconds.from_sent),
-        across=workers > 1,
-        from_sent=Spread.of(seconds.from_sent),
-        from_answered=Spread.of(seconds.from_answered),
-        echoes={name: Spread.of(each) for name, each in seconds.echoes.items()},
+    with (
+        ground(durable=options.durable, database=DATABASE) as prepared,
+        running(prepared, options.log, workers=PROCESSES) as server,
+    ):
+        woken, others_share = uvloop.run(_measure(options, tell, prepared, server))
+    across = [each for each in woken if each.across]
+    committed = Spread.of([each.committed for each in across])
+    name = f"commit to wait's answer, {options.waiters:,} waiters, across processes"
+    return Outcome(
+        figures=[
+            Figure(f"{name}, p50", committed.p50, "ms", P50_TARGET),
+            Figure(f"{name}, p99", committed.p99, "ms", P99_TARGET),
+        ],
+        details=[_detail(across, [each for each in woken if not each.across])],
+        raw={
+            "answers": [
+                {
+                    "across": each.across,
+                    "committed_ms": each.committed * 1000,
+                    "sent_ms": each.sent * 1000,
+                    "answered_ms": each.answered * 1000,
+                }
+                for each in woken
+            ],
+        },
+        others_share=others_share,
     )
 
 
-async def _round(
-    address: Address,
-    fleet: Fleet,
-    phone: Caller,
-    waiting: Sequence[tuple[Caller, Question]],
-    seconds: _Seconds,
-) -> None:
-    """Everybody waits, and is answered."""
-    approvals = [approval(question) for _, question in waiting]
-    ends = [caller.ask(fleet.wait(question)) for caller, question in waiting]
-    await _until_waiting(address, len(ends))
-    for request, end in zip(approvals, ends, strict=True):
-        for echo in ECHOES:
-            began = perf_counter()
-            echoed = await phone.ask(echo.request)
-            echo.expected.check(echoed)
-            seconds.echoes[echo.name].append(echoed.at - began)
-        sent = perf_counter()
-        answered = await phone.ask(request)
-        APPROVED.check(answered)
-        woken = await end
-        WAITED.check(woken)
-        seconds.from_sent.append(woken.at - sent)
-        seconds.from_answered.append(woken.at - answered.at)
+async def _measure(
+    options: Options, tell: Tell, prepared: Ground, server: Running
+) -> tuple[list[Woken], float | None]:
+    async with AsyncExitStack() as open_:
+        fleet = await open_.enter_async_context(
+            Fleet.enrolled(prepared.settings, prepared.database_url, options.waiters, options.keys[0])
+        )
+        tell("connecting")
+        phones = open_.enter_context(connections_by_process(server.address, 1, processes=PROCESSES))
+        asked_by = {process: await Caller.over(mine[0]) for process, mine in phones.items()}
+        waiting = open_.enter_context(
+            connections_by_process(server.address, options.waiters // PROCESSES, processes=PROCESSES)
+        )
+        places = [
+            place
+            for turn in zip(
+                *([(process, each) for each in mine] for process, mine in waiting.items()), strict=True
+            )
+            for place in turn
+        ]
+        questions = await fleet.questions(len(places), read=True)
+        ends = await wait_for_all(server.address, fleet, [each for _, each in places], questions, tell)
+        answers = min(options.answers + WARM_UP_ANSWERS, len(places))
+        tell(f"{answers} owners approve")
+        approvals = [approval(question) for question in questions[:answers]]
+        moments: list[tuple[bool, float, float, float]] = []
+        before = Usage.until_now(server.process, server.database_process)
+        with undisturbed():
+            for number, request in enumerate(approvals):
+                process, _ = places[number]
+                across = number // PROCESSES % ONE_NEAR_OF != 0
+                taker = next(caller for its, caller in asked_by.items() if (its != process) is across)
+                sent = perf_counter()
+                answered = await taker.ask(request)
+                APPROVED.check(answered)
+                ended = await ends[number]
+                WAITED.check(ended)
+                wall = time() - (perf_counter() - ended.at)
+                moments.append((across, wall, ended.at - sent, ended.at - answered.at))
+        after = Usage.until_now(server.process, server.database_process)
+        commits = await _commits(fleet, [question.attempt_id for question in questions[:answers]])
+    woken = [
+        Woken(across, wall - commit, sent, answered)
+        for (across, wall, sent, answered), commit in zip(moments, commits, strict=True)
+    ]
+    return woken[WARM_UP_ANSWERS:], after.others_share(before)
 
 
-async def _until_waiting(address: Address, count: int) -> None:
-    caller = await Caller.open(address)
-    try:
-        async with asyncio.timeout(SETTLE_SECONDS):
-            while True:
-                metrics = await caller.ask(request_bytes("GET", "/metrics"))
-                OK.check(metrics)
-                found = _WAITING.search(metrics.raw)
-                if found is not None and float(found[1]) == count:
-                    return
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise NotWaiting(f"{count} requests should wait, and do not") from None
-    finally:
-        caller.close()
+async def _commits(fleet: Fleet, attempt_ids: Sequence[int]) -> list[float]:
+    """When each of the attempts was changed last, as `time()` gives it."""
+    rows = await fleet.conn.fetch(
+        """
+        SELECT id, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
+          FROM auth_attempts
+         WHERE id = ANY($1::int[])
+        """,
+        attempt_ids,
+    )
+    by_id = {row["id"]: row["at"] for row in rows}
+    return [by_id[attempt_id] for attempt_id in attempt_ids]
 
 
-async def _callers(address: Address, waiters: int, *, across: bool) -> tuple[Caller, list[Caller]]:
-    """The phones' connection and the waiters'; if *across*, these to one process and that to another."""
-    by_process: dict[int, list[Caller]] = {}
-    surplus: list[Caller] = []
-    try:
-        for _ in range(waiters + 1 + MOST_TRIES):
-            caller = await Caller.open(address)
-            process = await _process_of(caller)
-            by_process.setdefault(process, []).append(caller)
-            # The process with the most connections is waited in, any other one is answered to.
-            waited_in, *others = sorted(by_process.values(), key=len, reverse=True)
-            if not across and len(waited_in) > waiters:
-                return waited_in[0], waited_in[1:]
-            if across and len(waited_in) >= waiters and others:
-                surplus = [*waited_in[waiters:], *others[0][1:], *(c for other in others[1:] for c in other)]
-                return others[0][0], waited_in[:waiters]
-    finally:
-        for caller in surplus:
-            caller.close()
-    raise NotWaiting("one process took all connections, so nothing can be said about two")
-
-
-async def _process_of(caller: Caller) -> int:
-    answer = await caller.ask(request_bytes("GET", PROCESS_PATH))
-    OK.check(answer)
-    process: int = json.loads(answer.body)["process"]
-    return process
+def _detail(across: Sequence[Woken], near: Sequence[Woken]) -> Detail:
+    rows = []
+    for where, woken in (("in another process", across), ("in the same process", near)):
+        for what, seconds in (
+            ("committed", [each.committed for each in woken]),
+            ("respond sent", [each.sent for each in woken]),
+            ("respond answered", [each.answered for each in woken]),
+        ):
+            spread = Spread.of(seconds)
+            rows.append([f"{what} to wait's answer, {where}", str(spread.count), *spread.cells])
+    return Detail(
+        "Wake-up of a waiter, in milliseconds",
+        ("", "answers", "p50", "p99"),
+        rows,
+        f"The waiters are spread evenly over {PROCESSES} processes; one answer at a time.",
+    )
