@@ -1,10 +1,10 @@
 """Who is asking, one type for everybody."""
 
-from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from typing import NamedTuple
 
 
-class Actor(Enum):
+class Actor(StrEnum):
     """What kind of caller a principal is."""
 
     ANYONE = "anyone"  # nothing is proved yet
@@ -14,8 +14,7 @@ class Actor(Enum):
     SYSTEM = "system"  # jobs and the command line
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who is asking, from where, through which surface.
 
     Args:

@@ -4,6 +4,7 @@ The variable is the field's name in capitals with `COUNTERSIGN_` before it, exce
 `REDIS_URL`, which are called what every platform calls them. docs/reference/settings.md is made from here.
 """
 
+import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,6 +17,7 @@ from server.base.text import is_showable
 
 Network = IPv4Network | IPv6Network
 
+MOST_WORKERS = 64
 REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "10.0.2.2")
 
@@ -48,7 +50,13 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
-    workers: int = Field(1, ge=1, le=64, description="How many processes serve requests.")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="How many processes serve requests. Unset, one for each core in production mode, and "
+        "one in development mode.",
+    )
     server: Literal["uvicorn", "hypercorn"] = Field(
         "uvicorn", description="`uvicorn` is faster; `hypercorn` speaks HTTP/2 too."
     )
@@ -89,6 +97,13 @@ class Settings(BaseSettings):
     )
     log_format: Literal["json", "console"] = Field(
         "json", description="`json` for machines, `console` for people."
+    )
+    access_log_sample: float = Field(
+        1,
+        ge=0,
+        le=1,
+        description="The share of requests answered with less than 400 that leave a line in the log: `0.01` "
+        "for every hundredth, by chance. All others always do.",
     )
 
     # --- what phones and people are told ---
@@ -258,6 +273,17 @@ class Settings(BaseSettings):
         if self.public_base_url is None or not self.public_base_url.startswith("https://"):
             raise ValueError("COUNTERSIGN_PUBLIC_BASE_URL must be an https URL in production mode")
         return self
+
+    @property
+    def worker_count(self) -> int:
+        """How many processes serve requests: what was said, else one per usable core in production mode."""
+        if self.workers is not None:
+            return self.workers
+        if self.mode != "production":
+            return 1
+        # Not every system tells which cores a process may use.
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(usable, MOST_WORKERS)
 
     @property
     def key_file(self) -> Path:

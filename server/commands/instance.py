@@ -41,7 +41,12 @@ Port = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, max=64, show_default=False, help="How many processes serve (COUNTERSIGN_WORKERS)."),
+    typer.Option(
+        min=1,
+        max=64,
+        show_default=False,
+        help="How many processes serve (COUNTERSIGN_WORKERS; one per core in production mode).",
+    ),
 ]
 Server = Annotated[
     ServerName | None, typer.Option(show_default=False, help="What carries HTTP (COUNTERSIGN_SERVER).")

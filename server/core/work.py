@@ -5,9 +5,8 @@ Return commits. Raise forgets. `Refusal` remembers.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from types import TracebackType
 from typing import Protocol, TypeVar
 
 from server.base.clock import Clock
@@ -67,7 +66,7 @@ class Work:
     """What an action may touch. Nothing of it is replaced during the work, except who the actor proved to be.
 
     Args:
-        conn: One connection; under `Core.perform` with one open transaction.
+        conn: What statements are sent on: one transaction, or under `Core.perform_at_once` each by itself.
         now: The instant of this work: aware, UTC, the same for every line of it.
         actor: Who is asking.
         keys: The keys that seal secrets at rest.
@@ -93,7 +92,16 @@ class Work:
 
     def prove_actor(self, kind: Actor, actor_id: str, organization_id: int) -> None:
         """The rest of this work, and all of its audit records, is done by whom the caller proved to be."""
-        self.actor = replace(self.actor, kind=kind, id=actor_id, organization_id=organization_id)
+        before = self.actor
+        self.actor = Principal(
+            kind,
+            actor_id,
+            before.surface,
+            organization_id,
+            before.integration_id,
+            before.address,
+            before.request_id,
+        )
 
     def record(self, event: Event) -> None:
         """*event* will be in the audit log if the work commits."""
@@ -108,7 +116,7 @@ Action = Callable[[Work, Command], Awaitable[Outcome]]
 
 
 class Core:
-    """The product as one object: performs actions, each with its own connection and instant."""
+    """The product as one object: performs actions, each with its own instant."""
 
     def __init__(self, settings: Settings, db: Database, keys: KeyRing, clock: Clock) -> None:
         self.settings = settings
@@ -132,13 +140,14 @@ class Core:
                 after anything else nothing is.
         """
         remembered: AppError | None = None
-        async with self._work(actor, meter) as work, work.conn.transaction():
+        async with self.db.acquire() as conn, conn.transaction():
+            work = self._work(conn, actor, meter)
             try:
                 outcome = await action(work, command)
             except Refusal as refusal:
                 remembered = refusal.error
             if work.events:
-                await insert_events(work.conn, work.origin, work.events)
+                await insert_events(conn, work.origin, work.events)
         self._wake(work)
         if remembered is not None:
             raise remembered
@@ -157,41 +166,16 @@ class Core:
         For actions that only read, and for those whose whole change, audit records included, is one
         statement. Such an action records no events here: they would not be in its transaction.
         """
-        async with self._work(actor, meter) as work:
-            outcome = await action(work, command)
+        work = self._work(self.db.singly(), actor, meter)
+        outcome = await action(work, command)
         if work.events:
             raise AssertionError("an action performed at once writes its own audit records")
         self._wake(work)
         return outcome
 
-    def _work(self, actor: Principal, meter: Meter) -> "_Working":
-        return _Working(self, actor, meter)
+    def _work(self, conn: Connection, actor: Principal, meter: Meter) -> Work:
+        return Work(conn, self.clock.now(), actor, self.keys, self.settings, meter)
 
     def _wake(self, work: Work) -> None:
         if work.wakes:
             self.db.wakeups.publish(*work.wakes)
-
-
-class _Working:
-    """A work for the length of a block, with a connection of its own. A generator would cost more."""
-
-    __slots__ = ("_actor", "_core", "_lent", "_meter")
-
-    def __init__(self, core: Core, actor: Principal, meter: Meter) -> None:
-        self._core = core
-        self._actor = actor
-        self._meter = meter
-        self._lent = core.db.acquire()
-
-    async def __aenter__(self) -> Work:
-        core = self._core
-        conn = await self._lent.__aenter__()
-        return Work(conn, core.clock.now(), self._actor, core.keys, core.settings, self._meter)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._lent.__aexit__(kind, error, traceback)

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
@@ -27,6 +27,7 @@ Algorithm = Literal["P-256", "Ed25519"]
 _P256_SPKI_START = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 _P256_SPKI_SIZE = 91
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_P256_HIGHEST_S = _P256_ORDER // 2
 _P256_ECDSA = ec.ECDSA(SHA256())
 
 # SEQUENCE { SEQUENCE { id-Ed25519 }, BIT STRING { … } }. 32 bytes of the point follow.
@@ -110,8 +111,7 @@ class P256Key(DeviceKey):
         try:
             signature = b64_decode(signature_base64)
             r, s = decode_dss_signature(signature)
-            in_range = 0 < r < _P256_ORDER and 0 < s <= _P256_ORDER // 2
-            if not in_range or encode_dss_signature(r, s) != signature:
+            if not (0 < r < _P256_ORDER and 0 < s <= _P256_HIGHEST_S):
                 raise BadSignature
             self._key.verify(signature, message, _P256_ECDSA)
         except (ValueError, InvalidSignature):

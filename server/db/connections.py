@@ -53,14 +53,15 @@ class Connections:
         """
         if (idle := self._pop_idle()) is not None:
             return idle
-        async with asyncio.timeout(TAKE_TIMEOUT_SECONDS):
-            while True:
-                if self._closed:
-                    raise asyncpg.InterfaceError("the database is closed")
-                if len(self._ends) + self._opening < self._most:
+        deadline = asyncio.get_running_loop().time() + TAKE_TIMEOUT_SECONDS
+        while True:
+            if self._closed:
+                raise asyncpg.InterfaceError("the database is closed")
+            if len(self._ends) + self._opening < self._most:
+                async with asyncio.timeout_at(deadline):
                     return await self._open()
-                if (conn := await self._wait()) is not None:
-                    return conn
+            if (conn := await self._wait(deadline)) is not None:
+                return conn
 
     def give_back(self, conn: Connection) -> None:
         """The next one may have *conn*. Its user is done with it, and it is in no transaction."""
@@ -120,14 +121,21 @@ class Connections:
         self._ends[conn] = asyncio.get_running_loop().time() + LIFE_SECONDS
         return conn
 
-    async def _wait(self) -> Connection | None:
-        """A connection that came back, or None when there may be room for a new one."""
-        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+    async def _wait(self, deadline: float) -> Connection | None:
+        """A connection that came back, or None when there may be room for a new one.
+
+        Raises:
+            TimeoutError: *deadline*, on the event loop's clock, has passed.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Connection | None] = loop.create_future()
+        # A timer is a tenth of `asyncio.timeout`, and nearly everybody waits here when there is much to do.
+        timer = loop.call_at(deadline, _give_up, waiter)
         self._waiters.append(waiter)
         try:
             return await waiter
-        except BaseException:
-            if waiter.cancelled():
+        except BaseException as gave_up:
+            if waiter.cancelled() or isinstance(gave_up, TimeoutError):
                 with suppress(ValueError):
                     self._waiters.remove(waiter)
             elif (conn := waiter.result()) is not None:
@@ -135,6 +143,8 @@ class Connections:
             else:
                 self._answer_next(None)
             raise
+        finally:
+            timer.cancel()
 
     def _hand_on(self, conn: Connection) -> None:
         if not self._answer_next(conn):
@@ -182,3 +192,8 @@ class Connections:
             self._answer_next(None)
         if not self._ends:
             self._gone.set()
+
+
+def _give_up(waiter: asyncio.Future[Connection | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError("no connection came back in time"))

@@ -8,18 +8,18 @@ a session's advisory lock or a temporary table behind; what a connection needs i
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 import asyncpg
 
 from server.base.errors import Unavailable
-from server.db.connections import Connection, Connections
+from server.db.connections import Connections
+from server.db.gathering import Gatherings
 from server.db.outages import CONNECTING, is_outage
+from server.db.statements import Connection, Row, SingleStatements, columns, together
 from server.db.wakeups import Wakeups
 
-__all__ = ["Connection", "Database", "Row"]
-
-Row: TypeAlias = asyncpg.Record
+__all__ = ["Connection", "Database", "Row", "columns", "together"]
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 30.0
@@ -40,6 +40,7 @@ class Database:
 
     def __init__(self, connections: Connections, wakeups: Wakeups) -> None:
         self._connections = connections
+        self._gatherings: Gatherings[Connection] = Gatherings(self.acquire)
         self.wakeups = wakeups
 
     @classmethod
@@ -58,7 +59,7 @@ class Database:
         """
         settings = {**SERVER_SETTINGS, "application_name": application_name}
 
-        async def connect() -> Connection:
+        async def connect() -> asyncpg.Connection:
             return await asyncpg.connect(
                 url,
                 timeout=CONNECT_TIMEOUT_SECONDS,
@@ -68,7 +69,7 @@ class Database:
                 server_settings=settings,
             )
 
-        async def connect_to_listen() -> Connection:
+        async def connect_to_listen() -> asyncpg.Connection:
             return await asyncpg.connect(
                 url,
                 timeout=CONNECT_TIMEOUT_SECONDS,
@@ -90,7 +91,14 @@ class Database:
             raise
         return db
 
-    def acquire(self) -> AbstractAsyncContextManager[Connection]:
+    def singly(self) -> SingleStatements:
+        """For statements that are each committed by itself, and sent together with others' where they can be.
+
+        Each raises `Unavailable` where `acquire` would.
+        """
+        return SingleStatements(self.acquire, self._gatherings)
+
+    def acquire(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """A connection of one's own, until the block ends. A transaction left open is rolled back.
 
         Raises:
@@ -115,9 +123,9 @@ class _Lent:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._conn: Connection | None = None
+        self._conn: asyncpg.Connection | None = None
 
-    async def __aenter__(self) -> Connection:
+    async def __aenter__(self) -> asyncpg.Connection:
         try:
             self._conn = await self._connections.take()
         except CONNECTING as cause:

@@ -10,7 +10,7 @@ second, and waits third, and reads again after each wake-up:
 
 Between processes a wake-up travels as PostgreSQL's NOTIFY. NOTIFY makes commits queue behind one another,
 so it is never part of a transaction that does something else: topics gather while one notification is on
-its way, and all of them go in the next. When nothing is on its way a topic leaves at once.
+its way or has just left, and all of them go in the next. When nothing went lately a topic leaves at once.
 
 One connection per process listens and sends. While it is lost, nothing is lost: what was to be sent is
 kept and sent again, and once the process listens again everybody in it is woken to look.
@@ -19,6 +19,7 @@ kept and sent again, and once the process listens again everybody in it is woken
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from secrets import SystemRandom, token_hex
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +38,8 @@ MAX_PAYLOAD_BYTES = 7999
 MAX_QUEUED_TOPICS = 10_000
 EVERY_TOPIC = "*"
 
+# Between one notification and the next.
+SPACING_SECONDS = 0.002
 # A connection that nothing was heard from for so long is asked whether it is still there.
 HEARTBEAT_SECONDS = 15.0
 ANSWER_TIMEOUT_SECONDS = 10.0
@@ -55,13 +58,13 @@ _random = SystemRandom()
 class Subscription:
     """One waiter's place. It counts from its making; leaving the `with` block gives it up."""
 
-    __slots__ = ("_topic", "_waiter", "_wakeups", "_woken")
+    __slots__ = ("_topics", "_waker", "_wakeups", "_woken")
 
-    def __init__(self, wakeups: "Wakeups", topic: str) -> None:
+    def __init__(self, wakeups: "Wakeups", topics: tuple[str, ...]) -> None:
         self._wakeups = wakeups
-        self._topic = topic
+        self._topics = topics
         self._woken = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waker: Callable[[], object] | None = None
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Whether a wake-up has come since the last wait; it comes back as soon as one does.
@@ -73,19 +76,34 @@ class Subscription:
         """
         if not self._woken and timeout_seconds > 0:
             loop = asyncio.get_running_loop()
-            waiter = self._waiter = loop.create_future()
+            waiter = loop.create_future()
             timer = loop.call_later(timeout_seconds, _finish, waiter)
+            self._waker = partial(_finish, waiter)
             try:
                 await waiter
             finally:
                 timer.cancel()
-                self._waiter = None
+                self._waker = None
+        return self.take()
+
+    def calls(self, waker: Callable[[], object] | None) -> None:
+        """*waker* is called once with the next wake-up, or now if one has come since the last `take`.
+
+        For who waits for something else besides. It does not raise. None takes it back.
+        """
+        self._waker = waker
+        if self._woken:
+            self._call_waker()
+
+    def take(self) -> bool:
+        """Whether a wake-up has come since the last look."""
         woken, self._woken = self._woken, False
         return woken
 
     def close(self) -> None:
         """No wake-up comes any more. Doing it twice changes nothing."""
-        self._wakeups._forget(self._topic, self)  # noqa: SLF001 - the two are one mechanism
+        for topic in self._topics:
+            self._wakeups._forget(topic, self)  # noqa: SLF001 - the two are one mechanism
 
     def __enter__(self) -> Self:
         return self
@@ -100,8 +118,12 @@ class Subscription:
 
     def _wake(self) -> None:
         self._woken = True
-        if self._waiter is not None:
-            _finish(self._waiter)
+        self._call_waker()
+
+    def _call_waker(self) -> None:
+        waker, self._waker = self._waker, None
+        if waker is not None:
+            waker()
 
 
 class Wakeups:
@@ -136,10 +158,11 @@ class Wakeups:
         """Whether wake-ups of other processes arrive at this moment."""
         return self._connection is not None and not self._connection.is_closed()
 
-    def subscribe(self, topic: str) -> Subscription:
-        """A place among those who wait for *topic*; wake-ups count from this moment."""
-        subscription = Subscription(self, topic)
-        self._subscriptions.setdefault(topic, set()).add(subscription)
+    def subscribe(self, *topics: str) -> Subscription:
+        """A place among those who wait for any of *topics*; wake-ups count from this moment."""
+        subscription = Subscription(self, topics)
+        for topic in topics:
+            self._subscriptions.setdefault(topic, set()).add(subscription)
         return subscription
 
     def on(self, topic_prefix: str, callback: Listener) -> Callable[[], None]:
@@ -265,6 +288,9 @@ class Wakeups:
             self._stirred.clear()
             if self._queue:
                 await self._send(conn)
+                # What gathers in this time goes together. Each notification is a statement here, a commit in
+                # the database, and something to hear for every process, this one included.
+                await asyncio.sleep(SPACING_SECONDS)
             elif self._closing.is_set():
                 return
             else:

@@ -119,12 +119,12 @@ def _reached_from_outside(settings: Settings) -> Iterator[Finding]:
 def _shared_limits(settings: Settings) -> Iterator[Finding]:
     if settings.redis_url is not None:
         yield _redis(settings.redis_url)
-    elif settings.workers > 1:
+    elif settings.worker_count > 1:
         yield Finding(
             "limits",
             "warning",
-            f"Each of the {settings.workers} workers counts rate limits for itself: "
-            f"a caller may do up to {settings.workers} times as much.",
+            f"Each of the {settings.worker_count} workers counts rate limits for itself: "
+            f"a caller may do up to {settings.worker_count} times as much.",
             "Set REDIS_URL to a Valkey or Redis that all count in.",
         )
 

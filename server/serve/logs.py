@@ -1,7 +1,8 @@
 """One chain of processors for every line that a process logs, whoever logs it.
 
 `structlog` loggers write through the chain directly; the standard library's loggers (uvicorn, hypercorn,
-alembic, quart, asyncio, warnings) are led into the same chain. A line is JSON, or text for people.
+alembic, quart, asyncio, warnings) are led into the same chain. A line is JSON, or text for people. Only the
+JSON lines of requests go past the chain, which would cost more than some requests do.
 """
 
 import json
@@ -9,38 +10,19 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from server.base.secret import Secret
+from server.serve.log_stream import LogStream
+from server.serve.redaction import mask_secrets, redact
+from server.serve.request_lines import RequestLines
+from server.surfaces.kit.access_log import access_log, write_with_structlog
 
-HIDDEN: Final = "(hidden)"
-
-_SECRET_NAME: Final = re.compile(
-    r"authorization|cookie|token|secret|password|passwd|challenge|signature|private|skey|okey|credential|proof",
-    re.IGNORECASE,
-)
-# Shapes that are secret wherever they stand, in a message or a traceback too: API secrets and operator
-# keys, proof tokens (docs/protocol/wire.md, 2), and the user part of a URL.
-_SECRET_SHAPE: Final = re.compile(
-    r"ezkey_[so]key_[\w-]+"
-    r"|(?<![\w-])[\w-]{43}\.(?:[\w-]{1,32}\.)?[\w-]{22}(?![\w-])"
-    r"|(?<=://)[^/\s@\"']*:[^/\s@\"']*(?=@)"
-)
-# The same, quick to say no: each alternative begins with a fixed text.
-_PERHAPS_SECRET: Final = (
-    re.compile(r"ezkey_[so]key_"),
-    re.compile(r"\.(?<=[\w-]{43}.)(?:[\w-]{1,32}\.)?[\w-]{22}"),
-    re.compile(r"://[^/\s@]*@"),
-)
 _LED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "hypercorn.error", "alembic", "asyncio", "quart")
-_MAX_DEPTH: Final = 6
-_PLAIN: Final = frozenset({str, int, float})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -56,7 +38,7 @@ def configure_logs(
     *,
     stream: TextIO | None = None,
 ) -> None:
-    """Everything this process logs from now on goes to *stream*, line by line, through one chain.
+    """Everything this process logs from now on goes to *stream*, line by line, in one form.
 
     Uncaught exceptions and Python's warnings are lines too. uvicorn's and hypercorn's access logs are
     off: the HTTP kit logs requests itself.
@@ -67,17 +49,22 @@ def configure_logs(
         stream: Where lines go; standard output if left out.
     """
     destination = stream or sys.stdout
+    lines = LogStream(destination)
     chain = _chain(form, colors=destination.isatty())
     least = _LEVELS[level]
 
     structlog.configure(
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=lambda name="": Lines(destination, str(name)),
+        logger_factory=lambda name="": Lines(lines, str(name)),
         cache_logger_on_first_use=True,
     )
+    if least > logging.INFO:
+        access_log.write = None
+    else:
+        access_log.write = RequestLines(lines).write if form == "json" else write_with_structlog
     root = logging.getLogger()
-    root.handlers = [IntoChain(chain, destination)]
+    root.handlers = [IntoChain(chain, lines)]
     root.setLevel(least)
     for name in _LED_LOGGERS:
         logger = logging.getLogger(name)
@@ -94,22 +81,15 @@ def configure_logs(
 
 
 class Lines:
-    """A named logger that writes each line whole and at once.
+    """A named logger that writes each line whole and at once."""
 
-    What the stream refuses is lost: a full disk or a closed pipe must not turn requests into errors.
-    """
-
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: LogStream, name: str) -> None:
         self.name = name
         self._stream = stream
 
     def msg(self, line: str) -> None:
-        """*line* is written, in one piece, so that processes can share a stream."""
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            return
+        """*line* is written."""
+        self._stream.write(line)
 
     debug = info = warning = warn = error = exception = critical = fatal = log = msg
 
@@ -117,7 +97,7 @@ class Lines:
 class IntoChain(logging.Handler):
     """Leads the standard library's records through the chain."""
 
-    def __init__(self, chain: Sequence[Processor], stream: TextIO) -> None:
+    def __init__(self, chain: Sequence[Processor], stream: LogStream) -> None:
         super().__init__()
         self._processors = chain
         self._stream = stream
@@ -167,18 +147,6 @@ def _chain(form: Literal["json", "console"], *, colors: bool) -> list[Processor]
     ]
 
 
-def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """No member whose name sounds secret keeps its value, at any depth; nothing in it is a `Secret`."""
-    return {_name(key): _visible(_name(key), value, 0) for key, value in event.items()}
-
-
-def mask_secrets(text: str) -> str:
-    """*text* without what has the shape of a secret: API secrets, operator keys, proof tokens, URL users."""
-    if any(shape.search(text) for shape in _PERHAPS_SECRET):
-        return _SECRET_SHAPE.sub(HIDDEN, text)
-    return text
-
-
 def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """No value can begin a line of its own, move the cursor or turn the direction of reading.
 
@@ -193,38 +161,6 @@ def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> E
         else:
             shown[_escaped(key)] = _escaped(value if isinstance(value, str) else _shown(value))
     return shown
-
-
-def _visible(name: str, value: object, depth: int) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if _sounds_secret(name) or isinstance(value, Secret):
-        return HIDDEN
-    if type(value) in _PLAIN:  # nearly every member of nearly every line
-        return value
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
-        return _visible_inside(value, depth + 1)
-    return value
-
-
-def _visible_inside(
-    value: Mapping[object, object] | list[object] | tuple[object, ...] | set[object] | frozenset[object],
-    depth: int,
-) -> object:
-    if depth > _MAX_DEPTH:
-        return "…"
-    if isinstance(value, Mapping):
-        return {_name(key): _visible(_name(key), member, depth) for key, member in value.items()}
-    return [_visible("", member, depth) for member in value]
-
-
-def _name(key: object) -> str:
-    return key if isinstance(key, str) else str(key)
-
-
-@lru_cache(maxsize=1024)
-def _sounds_secret(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
 
 
 def _mask_line(_logger: WrappedLogger, _method: str, line: EventDict) -> str:

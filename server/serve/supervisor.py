@@ -66,7 +66,7 @@ class Supervisor:
         return FAILED if self._failed else 0
 
     async def _fill_slots(self) -> None:
-        for _ in range(self._serving.settings.workers):
+        for _ in range(self._serving.settings.worker_count):
             worker = await self._start()
             if worker is not None:
                 self._slots.append(_Slot(worker))

@@ -20,6 +20,7 @@ from server.serve.heads import MAX_HEAD_BYTES, refusal
 from server.serve.listening import BACKLOG
 from server.serve.refusal import StartupFailed
 from server.serve.stopping import Stop
+from server.serve.whole_answers import WholeAnswers
 
 
 async def serve_with_uvicorn(
@@ -117,6 +118,16 @@ class GuardedProtocol(HttpToolsProtocol):
     uvicorn closes by itself.
     """
 
+    # uvicorn's own attributes just fit into a dictionary that shares its keys with other connections'.
+    __slots__ = (
+        "_deadline",
+        "_head_bytes",
+        "_head_timeout_seconds",
+        "_perhaps_long",
+        "_reading",
+        "_refusal",
+    )
+
     def __init__(self, *args: Any, head_timeout_seconds: float, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*args, **kwargs)
         self._head_timeout_seconds = head_timeout_seconds
@@ -180,6 +191,9 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._reading is _Reading.BODY and self._is_free():
             self._start_deadline()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's
+        super()._start_asgi_task(cycle, cast(Any, WholeAnswers(app, cycle)))
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the caller learns the status, not the parser's words
         """The request is refused, and the connection closed."""

@@ -60,11 +60,11 @@ def _start(settings: Settings, factory: str) -> int:
 
         def ready() -> None:
             structlog.get_logger(__name__).info(
-                "serve.listening", url=url, workers=settings.workers, server=settings.server
+                "serve.listening", url=url, workers=settings.worker_count, server=settings.server
             )
 
         serving = Serving(settings, prepared.database_url, factory)
-        if settings.workers == 1:
+        if settings.worker_count == 1:
             return serve_in_this_process(serving, listener, ready)
         with metrics_folder() as forget:
             return asyncio.run(Supervisor(serving, listener, forget).run(ready))

@@ -40,6 +40,7 @@ def test_each_default_can_be_said_in_the_environment(name: str, monkeypatch: pyt
         ("COUNTERSIGN_PUBLIC_BASE_URL", "https://push.example.org/base/", "public_base_url", None),
         ("DATABASE_URL", "postgresql://somebody@host/name", "database_url", None),
         ("REDIS_URL", "valkey://host:6379/1", "redis_url", None),
+        ("COUNTERSIGN_ACCESS_LOG_SAMPLE", "0.01", "access_log_sample", 0.01),
     ],
 )
 def test_other_values_are_understood(
@@ -60,6 +61,8 @@ def test_other_values_are_understood(
         ("COUNTERSIGN_INSTANCE_NAME", "a|b"),
         ("COUNTERSIGN_ATTEMPT_TTL_SECONDS", "601"),
         ("COUNTERSIGN_CHALLENGE_DIGITS", "7"),
+        ("COUNTERSIGN_ACCESS_LOG_SAMPLE", "1.01"),
+        ("COUNTERSIGN_ACCESS_LOG_SAMPLE", "nan"),
         ("DATABASE_URL", "mysql://host-of-theirs"),
         ("REDIS_URL", "host-of-theirs:6379"),
     ],
@@ -94,3 +97,22 @@ def test_production_insists(missing: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv(missing)
     with pytest.raises(SettingsError, match=missing):
         load_settings()
+
+
+def test_production_serves_with_one_worker_per_usable_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    in_production = some_production_settings()
+
+    assert in_production.worker_count == 3
+    assert in_production.model_copy(update={"workers": 2}).worker_count == 2
+    assert load_settings().worker_count == 1
+    assert load_settings(workers=4).worker_count == 4
+
+
+def some_production_settings() -> Settings:
+    return load_settings(
+        mode="production",
+        database_url="postgresql://localhost/x",
+        trusted_proxies="none",
+        public_base_url="https://push.example.com",
+    )

@@ -3,10 +3,21 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
-from server.base.errors import AppError, AttemptBindingFailed
+from server.base.errors import (
+    AppError,
+    AttemptBindingFailed,
+    AttemptCreateInvalid,
+    EnrollmentInactive,
+    IdempotencyKeyReused,
+)
+from server.core.auth_attempts.create import create_attempt
+from server.core.auth_attempts.model import Attempt
+from server.core.integrations.actions import ChangeIntegration, change_integration
 from tests.races.together import Processes, at_once
+from tests.support.enrolling import question_for
 from tests.support.phone import Phone
 from tests.support.scene import Scene
 
@@ -21,6 +32,51 @@ async def test_of_fifty_attempts_for_one_phone_one_is_open_at_the_end(processes:
     assert Counter(attempt["status"] for attempt in state["auth_attempts"]) == {"PENDING": 1, "EXPIRED": 49}
     names = Counter(event["event"] for event in state["audit_events"])
     assert (names["auth_attempt.created"], names["auth_attempt.expired"]) == (50, 49)
+
+
+async def test_of_twenty_attempts_for_one_user_one_is_open_at_the_end(processes: Processes) -> None:
+    phone = await processes.one.enrolled_phone(user_identifier="jane")
+
+    outcomes = await at_once(*(_ask_user(scene, phone, "jane") for scene in processes.each(20)))
+
+    assert {attempt.enrollment_id for attempt in outcomes.results} == {phone.enrollment_id}
+    state = await processes.one.state()
+    assert Counter(attempt["status"] for attempt in state["auth_attempts"]) == {"PENDING": 1, "EXPIRED": 19}
+
+
+async def test_a_phone_that_is_deactivated_meanwhile_is_not_asked(processes: Processes) -> None:
+    """The creation has seen it active, and waits for whoever changes it."""
+    phone = await processes.one.enrolled_phone(user_identifier="jane")
+    async with processes.one.core.db.acquire() as conn, conn.transaction():
+        await conn.execute("UPDATE enrollments SET active = false WHERE id = $1", phone.enrollment_id)
+        asking = [
+            asyncio.create_task(processes.other.ask(phone)),
+            asyncio.create_task(_ask_user(processes.other, phone, "jane")),
+        ]
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in asking)
+
+    by_id, by_user = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(by_id, EnrollmentInactive)
+    assert isinstance(by_user, AttemptCreateInvalid)
+    assert (await processes.one.state())["auth_attempts"] == []
+
+
+async def test_challenges_are_right_while_the_integration_changes_them(processes: Processes) -> None:
+    phone = await processes.one.enrolled_phone()
+
+    async def change(digits: int) -> None:
+        command = ChangeIntegration(processes.one.integration.id, challenge_digits=digits)
+        await processes.one.made(change_integration, command=command)
+
+    for digits, before in ((4, 6), (2, 4)):
+        changing = asyncio.create_task(change(digits))
+        outcomes = await at_once(*(scene.ask(phone, challenge=True) for scene in processes.each(20)))
+        await changing
+        told = {attempt.id: attempt.challenge for attempt in outcomes.results}
+        assert len(told) == 20
+        assert {len(str(challenge)) for challenge in told.values()} <= {digits, before}
+        assert {each: (await processes.one.look(each)).challenge for each in told} == told
 
 
 async def test_attempts_for_different_phones_do_not_meet(processes: Processes) -> None:
@@ -43,6 +99,21 @@ async def test_twenty_creations_with_one_key_make_one_attempt(processes: Process
     assert len(outcomes.results) == 20
     assert len({(attempt.id, attempt.challenge) for attempt in outcomes.results}) == 1
     assert len((await processes.one.state())["auth_attempts"]) == 1
+
+
+async def test_one_key_for_twenty_phones_asks_one_of_them(processes: Processes) -> None:
+    phones = [await processes.one.enrolled_phone() for _ in range(20)]
+
+    outcomes = await at_once(
+        *(
+            scene.ask(phone, idempotency_key="order-1")
+            for scene, phone in zip(processes.each(20), phones, strict=True)
+        )
+    )
+
+    state = await processes.one.state()
+    assert [attempt["id"] for attempt in state["auth_attempts"]] == [outcomes.result.id]
+    assert outcomes.refused_as == {IdempotencyKeyReused}
 
 
 async def test_a_key_whose_day_is_over_makes_one_attempt_again(processes: Processes) -> None:
@@ -144,3 +215,8 @@ async def _one_thing(scene: Scene, phone: Phone, chance: random.Random) -> Any: 
     if pending is None:
         return await scene.ask(phone)
     return await scene.answer(phone, pending, accepted=what == 4, challenge=1)
+
+
+async def _ask_user(scene: Scene, phone: Phone, user: str) -> Attempt:
+    command = replace(question_for(phone, scene.integration), enrollment_id=None, user_identifier=user)
+    return await scene.core.perform_at_once(create_attempt, command, actor=scene.relying_party)

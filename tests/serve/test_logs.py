@@ -1,54 +1,20 @@
 """What a line of the log says, and what it never says."""
 
-import io
-import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 import structlog
 
 from server.base.secret import Secret
-from server.serve.logs import HIDDEN, configure_logs, mask_secrets
+from server.serve.logs import configure_logs
+from server.serve.redaction import HIDDEN
+from tests.serve.conftest import Log
+from tests.serve.test_redaction import OLDER_PROOF_TOKEN, PROOF_TOKEN
 
 Form = Literal["json", "console"]
-
-PROOF_TOKEN = f"{'pT-_' * 10}abc.{'xY9_' * 5}yz"
-OLDER_PROOF_TOKEN = f"{'pT-_' * 10}abc.1712345678.{'xY9_' * 5}yz"
-
-
-class Log:
-    """A log that is being written."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return self.stream.getvalue()
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """Its only line."""
-        (line,) = self.text.splitlines()
-        parsed: dict[str, Any] = json.loads(line)
-        return parsed
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    """A log that this process writes while the test runs."""
-    root, hook = logging.getLogger(), sys.excepthook
-    before = (root.handlers[:], root.level)
-    yield Log()
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-    root.handlers[:], sys.excepthook = before[0], hook
-    root.setLevel(before[1])
 
 
 def test_a_line_is_one_json_object(log: Log) -> None:
@@ -141,15 +107,6 @@ def test_secrets_are_known_by_their_shape(secret: str, log: Log) -> None:
 
     assert secret not in log.text
     assert log.line["what"] == f"<{HIDDEN}>"
-
-
-def test_the_user_of_a_url_is_hidden() -> None:
-    assert mask_secrets("at postgresql://me:p%40w@host/db") == f"at postgresql://{HIDDEN}@host/db"
-
-
-@pytest.mark.parametrize("harmless", ["https://host:8080/a@b", "a.b.c", "ezkey_ikey_0123456789abcdef0123"])
-def test_what_is_not_secret_is_not_hidden(harmless: str) -> None:
-    assert mask_secrets(harmless) == harmless
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

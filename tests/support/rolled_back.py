@@ -38,6 +38,10 @@ class OneConnection:
         """The connection."""
         yield self._conn
 
+    def singly(self) -> Connection:
+        """The connection."""
+        return self._conn
+
 
 def a_core_rolled_back(conn: Connection, settings: Settings | None = None) -> Core:
     """A core whose work lasts as long as the transaction of *conn*."""

@@ -4,16 +4,16 @@ What operators do with them is in `administration` and `operator_keys`.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
+from typing import TypeGuard
 
 from server.base.errors import InvalidApiKey, InvalidOperatorKey
 from server.base.principal import Actor, Principal
 from server.base.secret import Secret
-from server.core.api_keys.model import Network
+from server.core.api_keys.model import LAST_USED_STEP, ApiCredential, Network
 from server.core.api_keys.store import (
-    LAST_USED_STEP,
     select_api_credential,
     select_operator_credential,
     update_api_key_used,
@@ -49,10 +49,8 @@ class AuthenticateOperatorKey:
     key: Secret
 
 
-async def authenticate_api_key(work: Work, command: AuthenticateApiKey) -> Principal:
-    """The integration that holds the key. Perform at once: one SELECT, and once a minute one UPDATE.
-
-    The principal's `id` is that of the API key; its surface and request are for the caller to fill in.
+async def authenticate_api_key(work: Work, command: AuthenticateApiKey) -> ApiCredential:
+    """The key that is shown, which is right and used now. Perform at once: one SELECT, seldom one UPDATE.
 
     Raises:
         InvalidApiKey: There is no such key, the secret is another, the key is revoked or expired, it may
@@ -61,24 +59,32 @@ async def authenticate_api_key(work: Work, command: AuthenticateApiKey) -> Princ
     if not _API_KEY_ID.fullmatch(command.key_id):
         raise InvalidApiKey
     key = await select_api_credential(work.conn, command.key_id)
-    proved = is_digest_of(key.secret_digest if key else _NO_DIGEST, command.secret.reveal())
-    if (
-        key is None
-        or not proved
-        or not _is_current(key.revoked_at, key.expires_at, work.now)
-        or not key.owner_active
-        or not _is_allowed(command.address, key.ip_whitelist)
-    ):
+    if not is_right(key, command, work.now):
         raise InvalidApiKey
-    if _is_long_ago(key.last_used_at, work.now):
+    if is_use_to_be_noted(key.last_used_at, work.now):
         await update_api_key_used(work.conn, key.organization_id, key.id, work.now)
-    return Principal(
-        kind=Actor.INTEGRATION,
-        id=str(key.id),
-        organization_id=key.organization_id,
-        integration_id=key.integration_id,
-        address=command.address,
+        return replace(key, last_used_at=work.now)
+    return key
+
+
+def is_right(key: ApiCredential | None, shown: AuthenticateApiKey, now: datetime) -> TypeGuard[ApiCredential]:
+    """Whether *key* is the one that is shown, and works now for whoever shows it there.
+
+    It takes as long for a key that does not exist as for a wrong secret.
+    """
+    proved = is_digest_of(key.secret_digest if key else _NO_DIGEST, shown.secret.reveal())
+    return (
+        key is not None
+        and proved
+        and _is_current(key.revoked_at, key.expires_at, now)
+        and key.owner_active
+        and _is_allowed(shown.address, key.ip_whitelist)
     )
+
+
+def is_use_to_be_noted(last_used_at: datetime | None, now: datetime) -> bool:
+    """Whether it is a minute since the last use of a key was written down."""
+    return last_used_at is None or last_used_at <= now - LAST_USED_STEP
 
 
 async def authenticate_operator_key(work: Work, command: AuthenticateOperatorKey) -> Principal:
@@ -96,17 +102,13 @@ async def authenticate_operator_key(work: Work, command: AuthenticateOperatorKey
     proved = is_digest_of(key.key_digest if key else _NO_DIGEST, command.key.reveal())
     if key is None or not proved or not _is_current(key.revoked_at, key.expires_at, work.now):
         raise InvalidOperatorKey
-    if _is_long_ago(key.last_used_at, work.now):
+    if is_use_to_be_noted(key.last_used_at, work.now):
         await update_operator_key_used(work.conn, key.id, work.now)
     return Principal(kind=Actor.OPERATOR, id=str(key.id))
 
 
 def _is_current(revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> bool:
     return revoked_at is None and (expires_at is None or expires_at > now)
-
-
-def _is_long_ago(last_used_at: datetime | None, now: datetime) -> bool:
-    return last_used_at is None or last_used_at <= now - LAST_USED_STEP
 
 
 def _is_allowed(address: str | None, whitelist: tuple[Network, ...]) -> bool:

@@ -21,7 +21,7 @@ from server.base.pages import Page, PageRequest
 from server.base.secret import Secret
 from server.core.api_keys import administration_store as store
 from server.core.api_keys.ip_whitelist import networks_of
-from server.core.api_keys.model import MAX_ACTIVE_API_KEYS, ApiKey, IssuedApiKey, Network
+from server.core.api_keys.model import API_KEY_TOPICS, MAX_ACTIVE_API_KEYS, ApiKey, IssuedApiKey, Network
 from server.core.audit.events import Detail, Event
 from server.core.changes import UNCHANGED, Unchanged, changed, names_of_changed
 from server.core.drawn_ids import insert_with_new_id
@@ -154,6 +154,7 @@ async def change_api_key(work: Work, command: ChangeApiKey) -> ApiKey:
         return old
     await store.update_api_key(work.conn, new, work.now)
     work.record(_event("changed", old, changed=names_of_changed(old, new)))
+    _forget(work, old)
     return replace(new, updated_at=work.now)
 
 
@@ -169,6 +170,7 @@ async def revoke_api_key(work: Work, command: RevokeApiKey) -> ApiKey:
     if not revoked:
         raise ApiKeyRevoked
     work.record(_event("revoked", key))
+    _forget(work, key)
     return key
 
 
@@ -210,6 +212,7 @@ async def rotate_api_key(work: Work, command: RotateApiKey) -> IssuedApiKey:
     )
     work.record(_event("created", issued.key, integration_id=integration_id))
     work.record(_event("rotated", old, replaced_by=issued.key.id, overlap_seconds=command.overlap_seconds))
+    _forget(work, old)
     return issued
 
 
@@ -267,6 +270,11 @@ async def _issue(
 
     api_key_id = await insert_with_new_id(insert)
     return IssuedApiKey(await read_api_key(work, ReadApiKey(api_key_id)), Secret(secret))
+
+
+def _forget(work: Work, key: ApiKey) -> None:
+    """Once the work is committed, no process remembers the key as it was."""
+    work.wake(API_KEY_TOPICS + key.key_id)
 
 
 def _same_lifetime(old: ApiKey, now: datetime) -> datetime | None:

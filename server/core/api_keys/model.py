@@ -1,7 +1,7 @@
 """What a key is, apart from its secret."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 
 from server.base.secret import Secret
@@ -10,6 +10,13 @@ Network = IPv4Network | IPv6Network
 
 # How many keys of one integration may work at one time.
 MAX_ACTIVE_API_KEYS = 5
+# A key in constant use is written to once in this time, not once in every call.
+LAST_USED_STEP = timedelta(minutes=1)
+
+# Woken with the name of a key (`api_key:ezkey_ikey_…`) when something of it is changed or taken away.
+API_KEY_TOPICS = "api_key:"
+# Woken when the ground of several is taken away, such as their integration.
+ALL_API_KEYS_TOPIC = "api_key:*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +78,23 @@ class IssuedOperatorKey:
 
     key: OperatorKey
     secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCredential:
+    """What a shown API key is checked against. Both `owner_active` and the rest must hold.
+
+    Args:
+        secret_digest: 32 bytes; the secret itself is nowhere.
+        owner_active: Whether its integration and tenant both are.
+    """
+
+    id: int
+    organization_id: int
+    integration_id: int
+    secret_digest: bytes
+    ip_whitelist: tuple[Network, ...]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    owner_active: bool

@@ -1,28 +1,10 @@
 """The SQL that every call with a key runs. Operators' statements are in the administration stores."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from server.core.api_keys.model import Network
+from server.core.api_keys.model import LAST_USED_STEP, ApiCredential
 from server.db.pool import Connection
-
-# A key in constant use is written to once in this time, not once in every call.
-LAST_USED_STEP = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class ApiCredential:
-    """What a shown API key is checked against. Both `owner_active` and the rest must hold."""
-
-    id: int
-    organization_id: int
-    integration_id: int
-    secret_digest: bytes
-    ip_whitelist: tuple[Network, ...]
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    owner_active: bool
 
 
 @dataclass(frozen=True, slots=True)

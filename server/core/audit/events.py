@@ -45,7 +45,7 @@ class Origin(NamedTuple):
     @classmethod
     def of(cls, actor: Principal, now: datetime) -> Self:
         """The origin of what *actor* does at *now*."""
-        return cls(now, actor.surface, actor.kind.value, actor.id, actor.address, actor.request_id)
+        return cls(now, actor.surface, actor.kind, actor.id, actor.address, actor.request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from server.base.errors import AttemptBindingFailed
 from server.core.auth_attempts.model import proof_token_purpose
-from server.core.auth_attempts.store import claim_open_attempt
-from server.core.enrollments.prove import DeviceProof, prove_possession
+from server.core.auth_attempts.store import Poll, claim_open_attempt
+from server.core.enrollments.prove import DeviceProof, recognize_phone
 from server.core.integrations.signing import sign
 from server.core.work import Work
 from server.crypto.payloads import pending_request, pending_response
 from server.crypto.tokens import digest
-from server.db.conflicts import unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,22 @@ async def fetch_pending(work: Work, command: FetchPending) -> PendingAttempt | N
 
     Source: docs/protocol/wire.md, 3.1 (pending), 0.5 to 0.7.
     """
-    possession = await prove_possession(work, command.proof, _signed, AttemptBindingFailed())
-    if not possession.waiting:
-        return None
-    with unique("spent_device_proofs_pkey", AttemptBindingFailed()):
-        attempt = await claim_open_attempt(
-            work.conn,
-            work.origin,
-            possession.enrollment_id,
-            possession.organization_id,
-            digest(command.proof.device_token.reveal()),
-        )
-    if attempt is None:
+    phone = await recognize_phone(work, command.proof, _signed, AttemptBindingFailed)
+    poll = Poll(
+        *work.origin,
+        enrollment_id=phone.enrollment_id,
+        token_digest=phone.token_digest,
+        device_key=phone.device_key,
+        device_token_digest=digest(command.proof.device_token.reveal()),
+    )
+    polled = await claim_open_attempt(work.conn, poll)
+    if polled is None:
+        await work.meter.unproved()
+        raise AttemptBindingFailed
+    if polled.token_spent:
+        raise AttemptBindingFailed
+    attempt, signer = polled.attempt, polled.signer
+    if attempt is None or signer is None:
         return None
     proof_token = work.keys.open(attempt.proof_token_sealed, proof_token_purpose(attempt.id)).decode()
     challenge_required = attempt.challenge_sealed is not None
@@ -71,7 +74,7 @@ async def fetch_pending(work: Work, command: FetchPending) -> PendingAttempt | N
         challenge_required=challenge_required,
         context_title=attempt.context_title,
         context_message=attempt.context_message,
-        signature=sign(work, possession.signer, message),
+        signature=sign(work, signer, message),
     )
 
 

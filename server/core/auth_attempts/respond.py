@@ -14,6 +14,7 @@ from server.core.auth_attempts.model import (
     proof_token_purpose,
 )
 from server.core.auth_attempts.store import (
+    Answer,
     AttemptRow,
     Question,
     lock_enrollments_of_same_user,
@@ -134,17 +135,16 @@ def _decision(work: Work, attempt: AttemptRow, command: RespondToAttempt) -> Att
 
 async def _decide(work: Work, question: Question, status: AttemptStatus, command: RespondToAttempt) -> None:
     """The decision stands, unless the attempt ended in the meantime."""
-    if not await update_answered(
-        work.conn,
-        work.origin,
-        question.attempt.id,
-        question.attempt.enrollment_id,
-        question.organization_id,
-        status,
+    answer = Answer(
+        *work.origin,
+        attempt_id=question.attempt.id,
+        enrollment_id=question.attempt.enrollment_id,
+        status=status,
         device_signature=command.signature,
         deny_reason=command.deny_reason if status is AttemptStatus.REJECTED else None,
         max_failures=work.settings.max_failures,
-    ):
+    )
+    if not await update_answered(work.conn, answer):
         raise AttemptStateConflict
 
 

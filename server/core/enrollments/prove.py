@@ -1,7 +1,9 @@
 """What a phone must show before anything of its enrollment is touched."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from server.base.errors import AppError
 from server.base.principal import Actor
@@ -10,6 +12,9 @@ from server.core.enrollments.store import Possession, select_possession
 from server.core.work import Work
 from server.crypto.device_keys import BadSignature, load_device_key
 from server.crypto.tokens import digest, is_proof_token
+
+# Some 400 bytes each; a core serves about as many phones that poll every ten seconds.
+KNOWN_PHONES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +33,34 @@ class DeviceProof:
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class KnownPhone:
+    """What a good proof was checked against. That the enrollment is still active is not in it.
+
+    Args:
+        token_digest: Of the enrollment's proof token.
+        device_key: The phone's SPKI.
+    """
+
+    enrollment_id: int
+    organization_id: int
+    token_digest: bytes
+    device_key: bytes
+
+
 def enrollment_subject(enrollment_id: int) -> str:
     """The name under which a proved enrollment's requests are counted."""
     return f"enrollment:{enrollment_id}"
 
 
 async def prove_possession(
-    work: Work, proof: DeviceProof, signed: Callable[[str], bytes], refusal: AppError
-) -> Possession:
+    work: Work, proof: DeviceProof, signed: Callable[[str], bytes], refusal: type[AppError]
+) -> KnownPhone:
     """The active enrollment whose proof token and device key the caller holds.
 
-    A device proof token that is malformed or spent is refused like a wrong one. The request is counted
-    against the enrollment when the proof is good, against the client's address when it is not.
+    A device proof token that is malformed is refused like a wrong one. The request is counted against the
+    enrollment when the proof is good, against the client's address when it is not. Whether the device proof
+    token was spent is for the caller to find out.
 
     Args:
         signed: What the phone signed, from its device proof token.
@@ -51,21 +72,65 @@ async def prove_possession(
     Source: docs/protocol/wire.md, 3.1 (pending), 0.5 and 0.14.
     """
     device_token = proof.device_token.reveal()
-    possession = None
+    phone = None
     if is_proof_token(device_token):
-        possession = await select_possession(
-            work.conn, proof.enrollment_id, digest(proof.proof_token.reveal()), digest(device_token), work.now
-        )
-    if possession is None:
+        token_digest = digest(proof.proof_token.reveal())
+        found = await select_possession(work.conn, proof.enrollment_id, token_digest)
+        phone = None if found is None else _as_known(found, token_digest)
+    if phone is None:
         await work.meter.unproved()
         raise refusal
     try:
-        load_device_key(possession.device_key).verify(signed(device_token), proof.signature)
+        load_device_key(phone.device_key).verify(signed(device_token), proof.signature)
     except BadSignature as refused:
         await work.meter.unproved()
         raise refusal from refused
-    work.prove_actor(Actor.DEVICE, str(possession.enrollment_id), possession.organization_id)
-    await work.meter.proved(enrollment_subject(possession.enrollment_id))
-    if possession.token_spent:
-        raise refusal
-    return possession
+    await _is_proved(work, phone)
+    return phone
+
+
+async def recognize_phone(
+    work: Work, proof: DeviceProof, signed: Callable[[str], bytes], refusal: type[AppError]
+) -> KnownPhone:
+    """As `prove_possession`, without a look at the database for a phone whose proof was good before.
+
+    So the enrollment may have been deactivated or bound anew since: the caller's statement must ask for an
+    active enrollment with the proof token and the device key of the outcome. What is remembered never
+    refuses: a proof that does not agree with it is checked against the database.
+    """
+    device_token = proof.device_token.reveal()
+    known = _known.get(proof.enrollment_id)
+    if (
+        known is not None
+        and is_proof_token(device_token)
+        and compare_digest(known.token_digest, digest(proof.proof_token.reveal()))
+        and _has_signed(known, signed(device_token), proof.signature)
+    ):
+        _known.move_to_end(proof.enrollment_id)
+        await _is_proved(work, known)
+        return known
+    phone = await prove_possession(work, proof, signed, refusal)
+    _known[phone.enrollment_id] = phone
+    if len(_known) > KNOWN_PHONES:
+        _known.popitem(last=False)
+    return phone
+
+
+_known: OrderedDict[int, KnownPhone] = OrderedDict()
+
+
+def _as_known(found: Possession, token_digest: bytes) -> KnownPhone:
+    return KnownPhone(found.enrollment_id, found.organization_id, token_digest, found.device_key)
+
+
+def _has_signed(phone: KnownPhone, message: bytes, signature: str) -> bool:
+    try:
+        load_device_key(phone.device_key).verify(message, signature)
+    except BadSignature:
+        return False
+    return True
+
+
+async def _is_proved(work: Work, phone: KnownPhone) -> None:
+    work.prove_actor(Actor.DEVICE, str(phone.enrollment_id), phone.organization_id)
+    await work.meter.proved(enrollment_subject(phone.enrollment_id))

@@ -42,8 +42,8 @@ async def register_push_address(work: Work, command: RegisterPushAddress) -> Non
             device_proof_token=device_token, provider=command.provider, address=address
         )
 
-    possession = await prove_possession(work, command.proof, signed, EnrollmentPushAddressFailed())
-    enrollment_id = possession.enrollment_id
+    phone = await prove_possession(work, command.proof, signed, EnrollmentPushAddressFailed)
+    enrollment_id = phone.enrollment_id
     address_digest = digest(address)
     if not await insert_spent_proof(
         work.conn, enrollment_id, digest(command.proof.device_token.reveal()), work.now
@@ -72,7 +72,7 @@ async def register_push_address(work: Work, command: RegisterPushAddress) -> Non
             "enrollment.push_address_registered",
             "enrollment",
             str(enrollment_id),
-            possession.organization_id,
+            phone.organization_id,
             data={"provider": command.provider},
         )
     )

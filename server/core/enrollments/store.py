@@ -10,7 +10,7 @@ from datetime import datetime
 from server.core.audit.events import Origin
 from server.core.enrollments.model import EnrollmentStatus, PushProvider, StorageTier
 from server.core.integrations.model import Signer
-from server.db.pool import Connection, Row
+from server.db.pool import Connection, Row, columns, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Possession:
-    """An active enrollment, found by its proof token: what a phone's proof is checked against.
-
-    Args:
-        token_spent: Whether the device proof token it sent was used before.
-        waiting: Whether an open attempt waited for it at the same instant.
-    """
+    """An active enrollment, found by its proof token: what a phone's proof is checked against."""
 
     enrollment_id: int
     organization_id: int
     device_key: bytes
-    signer: Signer
-    token_spent: bool
-    waiting: bool
 
 
 async def select_invitation(conn: Connection, enrollment_id: int, token_digest: bytes) -> Invitation | None:
@@ -212,46 +204,31 @@ async def update_verify_failed(conn: Connection, enrollment_id: int, now: dateti
     )
 
 
-async def select_possession(
-    conn: Connection, enrollment_id: int, token_digest: bytes, device_token_digest: bytes, now: datetime
-) -> Possession | None:
-    """The active enrollment with this id and proof token, and in the same look what waits for it.
+async def select_possession(conn: Connection, enrollment_id: int, token_digest: bytes) -> Possession | None:
+    """The active enrollment with this id and proof token."""
+    return await together(
+        conn, _select_possessions, (enrollment_id, token_digest), key=(enrollment_id, token_digest)
+    )
 
-    One round trip answers everything a poll with nothing waiting needs.
-    """
-    row = await conn.fetchrow(
+
+async def _select_possessions(
+    conn: Connection, wanted: Sequence[tuple[int, bytes]]
+) -> Sequence[Possession | None]:
+    rows = await conn.fetch(
         """
-        SELECT e.id, e.organization_id, e.device_key, k.id AS signer_id, k.private_key_sealed,
-               EXISTS (SELECT FROM spent_device_proofs s
-                        WHERE s.enrollment_id = e.id AND s.token_digest = $3) AS token_spent,
-               EXISTS (SELECT FROM auth_attempts a
-                        WHERE a.enrollment_id = e.id AND a.status IN ('PENDING', 'READ')
-                          AND a.expires_at > $4) AS waiting
-          FROM enrollments e
+        SELECT wanted.place, e.id, e.organization_id, e.device_key
+          FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY AS wanted (id, token_digest, place)
+          JOIN enrollments e ON e.id = wanted.id AND e.proof_token_digest = wanted.token_digest
           JOIN integrations i ON i.id = e.integration_id AND i.active
           JOIN organizations o ON o.id = e.organization_id AND o.active
-          JOIN integration_signing_keys k ON k.id = e.signing_key_id
-         WHERE e.id = $1
-           AND e.proof_token_digest = $2
-           AND e.status = 'VERIFIED'
+         WHERE e.status = 'VERIFIED'
            AND e.active
            AND e.locked_at IS NULL
         """,
-        enrollment_id,
-        token_digest,
-        device_token_digest,
-        now,
+        *columns(wanted),
     )
-    if row is None:
-        return None
-    return Possession(
-        enrollment_id=row["id"],
-        organization_id=row["organization_id"],
-        device_key=row["device_key"],
-        signer=_signer(row),
-        token_spent=row["token_spent"],
-        waiting=row["waiting"],
-    )
+    found = {row["place"]: Possession(row["id"], row["organization_id"], row["device_key"]) for row in rows}
+    return [found.get(place) for place in range(1, len(wanted) + 1)]
 
 
 async def select_active_by_token(conn: Connection, token_digest: bytes) -> tuple[int, Signer] | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from server.base.errors import IntegrationNotFound, InvalidFields, TenantInactive, TenantNotFound
 from server.base.pages import Page, PageRequest
+from server.core.api_keys.model import ALL_API_KEYS_TOPIC
 from server.core.audit.events import Detail, Event
 from server.core.changes import UNCHANGED, Unchanged, changed, names_of_changed
 from server.core.drawn_ids import insert_with_new_id
@@ -176,6 +177,7 @@ async def deactivate_integration(work: Work, command: DeactivateIntegration) -> 
     )
     if tenant_id is not None:
         work.record(_event("deactivated", command.integration_id, tenant_id))
+        work.wake(ALL_API_KEYS_TOPIC)
         await expire_open_attempts(
             work,
             "integration_deactivated",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from server.base.errors import TenantNotFound
 from server.base.pages import Page, PageRequest
+from server.core.api_keys.model import ALL_API_KEYS_TOPIC
 from server.core.audit.events import Detail, Event
 from server.core.changes import UNCHANGED, Unchanged, changed, names_of_changed
 from server.core.drawn_ids import insert_with_new_id
@@ -131,6 +132,7 @@ async def deactivate_tenant(work: Work, command: DeactivateTenant) -> Tenant:
     """
     if await store.update_tenant_active(work.conn, command.tenant_id, active=False, now=work.now):
         work.record(_event("deactivated", command.tenant_id))
+        work.wake(ALL_API_KEYS_TOPIC)
         await expire_open_attempts(work, "tenant_deactivated", organization_id=command.tenant_id)
     return await read_tenant(work, ReadTenant(command.tenant_id))
 

@@ -201,13 +201,13 @@ async def wait() -> Response:
     Both `timeout` (1 to 300, default 30) and `polling` (1 to 60, default 2, not above timeout where it is
     given) are in seconds. When the time is over the answer is 200 with `timeoutReached`.
     """
-    query = read_wait_query()
+    timeout_seconds = read_wait_query().timeout
     began = time.monotonic()
     attempt = await perform_until(
         read_attempt,
         ReadAttempt(calling_integration(), path_id()),
         topics=[ended_topic(path_id())],
-        wait_seconds=query.timeout,
+        wait_seconds=timeout_seconds,
         done=has_ended,
         until=seconds_left,
     )

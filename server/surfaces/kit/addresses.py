@@ -4,7 +4,7 @@ A hop counts only if the hop before it is a configured proxy, so nobody outside 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -44,6 +44,13 @@ def _parse(text: str) -> Address | None:
 
 
 @lru_cache(maxsize=8192)
+def canonical(text: str) -> str | None:
+    """The one way to write the address *text*; None if it is not exactly one."""
+    address = parse_address(text)
+    return None if address is None else str(address)
+
+
+@lru_cache(maxsize=8192)
 def bucket_of(address: str | None) -> str:
     """Under which name an address is counted: an IPv4 address itself, an IPv6 one by its /64.
 
@@ -68,7 +75,7 @@ class ClientAddresses:
     def __init__(self, proxies: Sequence[Network]) -> None:
         self._proxies = tuple(proxies)
 
-    def of(self, peer: str | None, forwarded_for: str | None, forwarded: str | None) -> str | None:
+    def of(self, peer: str | None, header: Callable[[str], str | None]) -> str | None:
         """The client's address in canonical form; None where it is not known.
 
         The peer itself, unless it is a believed proxy. Then hops are read from the right, and the first one
@@ -78,23 +85,22 @@ class ClientAddresses:
 
         Args:
             peer: The socket's peer, as the server gives it.
-            forwarded_for: `X-Forwarded-For`, its lines joined by commas; None without it.
-            forwarded: `Forwarded`, likewise.
+            header: A request header's value by its name in lower case, its lines joined by commas; None for
+                one that was not sent.
 
         Source: RFC 7239, sections 4 to 6, for `Forwarded`.
         """
+        if not self._proxies:
+            return canonical(peer) if peer else None
         nearest = parse_address(peer) if peer else None
         if nearest is None:
             return None
-        if not self._proxies or not self._believed(nearest):
+        if not self._believed(nearest):
             return str(nearest)
         claims = {
-            self._client(nearest, hops)
-            for header, hops in (
-                (forwarded_for, _x_forwarded_for(forwarded_for or "")),
-                (forwarded, _forwarded(forwarded or "")),
-            )
-            if header is not None
+            self._client(nearest, hops_of(claim))
+            for name, hops_of in (("x-forwarded-for", _x_forwarded_for), ("forwarded", _forwarded))
+            if (claim := header(name)) is not None
         }
         if not claims:
             return str(nearest)

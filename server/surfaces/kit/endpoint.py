@@ -4,11 +4,12 @@ import structlog
 
 from server.base.errors import AppError, InternalError
 from server.base.settings import Settings
+from server.surfaces.kit.access_log import LOGGER, access_log, leaves_line
 from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.counting import Standing
 from server.surfaces.kit.exchange import ClientGone, Exchange, Response, enter, leave
 from server.surfaces.kit.limits import By, Limit, enforce
-from server.surfaces.kit.metrics import Metrics, RequestInstrument, now
+from server.surfaces.kit.metrics import Metrics, now
 from server.surfaces.kit.surface import Route, Surface
 
 HSTS = "max-age=31536000; includeSubDomains"
@@ -17,7 +18,7 @@ CLIENT_GONE_STATUS = 499  # nginx's word for it; it is only ever logged and coun
 
 _BODILESS = frozenset({204, 304})
 
-_log = structlog.get_logger("countersign.http")
+_log = structlog.get_logger(LOGGER)
 
 WireHeaders = list[tuple[bytes, bytes]]
 
@@ -28,7 +29,7 @@ class Finisher:
     def __init__(self, surface: Surface, settings: Settings, metrics: Metrics) -> None:
         self.surface = surface
         self._metrics = metrics
-        self._instruments: dict[tuple[str, str], RequestInstrument] = {}
+        self._logged_share = settings.access_log_sample
         self._headers: WireHeaders = [
             (b"x-surface", surface.name.encode("ascii")),
             (b"x-content-type-options", b"nosniff"),
@@ -72,19 +73,16 @@ class Finisher:
     def note(self, exchange: Exchange, status: int) -> None:
         """The request is counted, timed and logged as answered with *status*."""
         seconds = now() - exchange.started
-        route = exchange.route_path or UNKNOWN_ROUTE
-        instrument = self._instruments.get((route, exchange.method))
-        if instrument is None:
-            instrument = self._metrics.instrument(self.surface.name, route, exchange.method)
-            if exchange.route_path:
-                self._instruments[route, exchange.method] = instrument
-        instrument.observe(status, seconds)
+        route, surface = exchange.route_path or UNKNOWN_ROUTE, self.surface.name
+        self._metrics.instrument(surface, route, exchange.method).observe(status, seconds)
+        write = access_log.write
+        if write is None or not leaves_line(status, self._logged_share):
+            return
         principal = exchange.principal
-        _log.info(
-            "request",
+        write(
             method=exchange.method,
             route=route,
-            surface=self.surface.name,
+            surface=surface,
             status=status,
             error=exchange.error_code,
             cause=exchange.error_cause,
@@ -105,7 +103,7 @@ class Endpoint:
         finisher: Its surface's.
     """
 
-    __slots__ = ("_check", "_handler", "_limit", "finisher", "route", "template")
+    __slots__ = ("_check", "_counts_first", "_handler", "_limit", "finisher", "route", "template")
 
     def __init__(self, route: Route, finisher: Finisher) -> None:
         self.route = route
@@ -114,6 +112,8 @@ class Endpoint:
         self._check = route.guard.check
         self._handler = route.handler
         self._limit: Limit = route.limit
+        # What counts what was proved can tell nothing before the action says what was.
+        self._counts_first = route.limit.by in (By.ADDRESS, By.CALLER)
 
     async def answer(self, exchange: Exchange) -> Response:
         """The route's answer, or the refusal or failure of any step before it.
@@ -125,10 +125,12 @@ class Endpoint:
         """
         exchange.route_path = self.template
         exchange.limit = self._limit
+        exchange.recheck = self._check
         entered = enter(exchange)
         try:
             exchange.principal = await self._check(exchange)
-            await _admit(exchange, self._limit)
+            if self._counts_first:
+                await _admit(exchange, self._limit)
             return await self._handler()
         except AppError as refusal:
             return self.finisher.refuse(refusal, exchange)
@@ -142,15 +144,11 @@ class Endpoint:
 
 
 async def _admit(exchange: Exchange, limit: Limit) -> None:
-    """The request is within what its route's limit can tell before the action runs.
-
-    What counts what was proved can tell nothing yet: the action says what was, and what was not.
+    """The request is within its route's limit, which counts addresses or callers.
 
     Raises:
         TooManyRequests: It is not.
     """
-    if limit.by in {By.NOBODY, By.PROVED}:
-        return
     key = _caller_key(exchange) if limit.by is By.CALLER else bucket_of(exchange.address)
     standing = await exchange.serving.limiter.hit(limit, key)
     exchange.show(standing)

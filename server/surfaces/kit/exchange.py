@@ -1,22 +1,26 @@
 """One request and its answer, as routes, guards and dialects see them: neither Quart nor ASGI."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
 from server.base.errors import InvalidFields
 from server.base.ids import new_request_id
 from server.base.principal import Actor, Principal
 from server.core.work import Core
+from server.db.wakeups import Subscription
+from server.surfaces.kit.asgi import Receive
 from server.surfaces.kit.counting import Standing
 from server.surfaces.kit.limits import UNLIMITED, Limit, RequestMeter
 from server.surfaces.kit.metrics import now
 from server.surfaces.kit.serving import Serving
 
 MAX_QUERY_PARAMETERS = 50
+NO_PARAMS: Final[Mapping[str, int]] = MappingProxyType({})
+UNREAD: Final = "(unread)"  # compared by identity
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -42,12 +46,24 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-async def _no_body() -> bytes:
-    return b""
+class Line(Protocol):
+    """How one lane reaches the client while a request is answered."""
 
+    async def body(self, exchange: "Exchange") -> bytes:
+        """The whole body.
 
-def _watch_nothing() -> None:
-    """The lane notices by itself when the client goes."""
+        Raises:
+            BodyTooLarge: It is longer than the instance accepts.
+            BodyTooSlow: It did not arrive in time.
+            ClientGone: The client closed the connection before it was complete.
+        """
+
+    async def linger(self, exchange: "Exchange", subscription: Subscription, seconds: float) -> None:
+        """The subscription was woken, or so many seconds have passed.
+
+        Raises:
+            ClientGone: The client closed the connection.
+        """
 
 
 class Exchange:
@@ -61,17 +77,17 @@ class Exchange:
         raw_query: The query string as sent, without its question mark.
         raw_headers: Names in lower case, in the order in which they came.
         peer: The address at the other end of the socket.
+        receive: What ASGI gave for reading; a lane in front of another framework has no use for it.
     """
 
     __slots__ = (
         "_address",
-        "_address_known",
-        "_gone",
         "_headers",
-        "_idle_task",
+        "caller_topics",
         "error_cause",
         "error_code",
         "limit",
+        "line",
         "method",
         "params",
         "path",
@@ -79,7 +95,8 @@ class Exchange:
         "principal",
         "raw_headers",
         "raw_query",
-        "receive_body",
+        "receive",
+        "recheck",
         "request_id",
         "route_path",
         "serving",
@@ -87,7 +104,6 @@ class Exchange:
         "started",
         "subject",
         "surface",
-        "watch",
     )
 
     def __init__(
@@ -100,6 +116,8 @@ class Exchange:
         raw_query: bytes,
         raw_headers: RawHeaders,
         peer: str | None,
+        receive: Receive,
+        line: Line,
     ) -> None:
         self.serving = serving
         self.surface = surface
@@ -110,9 +128,9 @@ class Exchange:
         self.peer = peer
         self.request_id = new_request_id()
         self.started = now()
-        self.params: dict[str, int] = {}
-        self.receive_body: Callable[[], Awaitable[bytes]] = _no_body
-        self.watch: Callable[[], None] = _watch_nothing
+        self.receive = receive
+        self.line = line
+        self.params: Mapping[str, int] = NO_PARAMS
         self.route_path = ""
         self.limit: Limit = UNLIMITED
         self.standing: Standing | None = None
@@ -120,11 +138,11 @@ class Exchange:
         self.principal: Principal | None = None
         self.error_code: str | None = None
         self.error_cause: str | None = None
-        self._address: str | None = None
-        self._address_known = False
+        self.recheck: Callable[[Exchange], Awaitable[Principal]] | None = None
+        # What is published when the guard might no longer find its caller.
+        self.caller_topics: tuple[str, ...] = ()
+        self._address: str | None = UNREAD
         self._headers: dict[bytes, bytes] | None = None
-        self._gone: asyncio.Event | None = None
-        self._idle_task: asyncio.Task[object] | None = None
 
     @property
     def core(self) -> Core:
@@ -136,11 +154,8 @@ class Exchange:
     @property
     def address(self) -> str | None:
         """The client's address, trusted proxies taken off; None where it is not known."""
-        if not self._address_known:
-            self._address = self.serving.clients.of(
-                self.peer, self.header("x-forwarded-for"), self.header("forwarded")
-            )
-            self._address_known = True
+        if self._address is UNREAD:
+            self._address = self.serving.clients.of(self.peer, self.header)
         return self._address
 
     @property
@@ -157,16 +172,11 @@ class Exchange:
     @property
     def meter(self) -> RequestMeter:
         """Counts what this request proves, or fails to prove, against its route's limit."""
-        return RequestMeter(
-            self.serving.limiter, self.limit, self.address, proves=self._proved, shows=self.show
-        )
+        return RequestMeter(self.serving.limiter, self)
 
     def show(self, standing: Standing) -> None:
         """The answer's X-RateLimit headers will tell *standing*."""
         self.standing = standing
-
-    def _proved(self, subject: str) -> None:
-        self.subject = subject
 
     # --- what ---
 
@@ -181,6 +191,10 @@ class Exchange:
             headers = self._headers = _joined(self.raw_headers)
         value = headers.get(name.encode("latin-1"))
         return None if value is None else value.decode("latin-1")
+
+    def rest(self) -> None:
+        """What can be read again is let go: the request is going to wait."""
+        self._headers = None
 
     @property
     def query(self) -> list[tuple[str, str]]:
@@ -212,45 +226,7 @@ class Exchange:
             BodyTooSlow: It did not arrive in time.
             ClientGone: The client closed the connection before it was complete.
         """
-        with self.idle():
-            return await self.receive_body()
-
-    # --- whether anybody still listens ---
-
-    @property
-    def gone(self) -> asyncio.Event:
-        """Set once the client has closed the connection. Noticed only where the request reads or waits."""
-        if self._gone is None:
-            self._gone = asyncio.Event()
-        return self._gone
-
-    def leave(self) -> None:
-        """The client has closed the connection: waiting ends; work that is being done goes on."""
-        if self.gone.is_set():
-            return
-        self.gone.set()
-        if self._idle_task is not None:
-            self._idle_task.cancel()
-
-    @contextmanager
-    def idle(self) -> Iterator[None]:
-        """Inside, the request only waits, and is given up when the client goes.
-
-        Raises:
-            ClientGone: It went.
-        """
-        if self._gone is not None and self._gone.is_set():
-            raise ClientGone
-        task = self._idle_task = asyncio.current_task()
-        try:
-            yield
-        except asyncio.CancelledError:
-            # Whoever else cancelled this task, such as a server that stops, still has its way.
-            if task is None or self._gone is None or not self._gone.is_set() or task.uncancel() > 0:
-                raise
-            raise ClientGone from None
-        finally:
-            self._idle_task = None
+        return await self.line.body(self)
 
 
 def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:

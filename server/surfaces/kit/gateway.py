@@ -1,16 +1,17 @@
 """The door: one ASGI callable that chooses surface and lane for each request."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from server.base.errors import RouteNotFound
 from server.base.settings import Settings
+from server.core.api_keys.remembered import RememberedApiKeys
 from server.core.work import Core
 from server.surfaces.kit.addresses import ClientAddresses
 from server.surfaces.kit.asgi import Receive, Scope, Send
 from server.surfaces.kit.endpoint import Endpoint, Finisher
 from server.surfaces.kit.exchange import Exchange
 from server.surfaces.kit.lanes.cold import ColdLane
-from server.surfaces.kit.lanes.hot import HotRoutes, send_answer, serve
+from server.surfaces.kit.lanes.hot import LINE, HotRoutes, send_answer, serve
 from server.surfaces.kit.limits import Limiter
 from server.surfaces.kit.metrics import Metrics
 from server.surfaces.kit.resolver import MOUNTS, Resolved, Resolver
@@ -44,6 +45,7 @@ class Gateway:
         self.metrics = metrics or Metrics()
         self.serving = Serving(
             core=core,
+            api_keys=RememberedApiKeys(core),
             settings=settings,
             limiter=limiter,
             metrics=self.metrics,
@@ -63,15 +65,14 @@ class Gateway:
         }
         self._cold = ColdLane(endpoints, settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request is answered; a websocket is refused.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """One request; awaited, it has been answered. A websocket is refused.
 
         Raises:
             ValueError: The scope is of neither kind.
         """
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
-            return
+            return send({"type": "websocket.close", "code": 1000})
         if scope["type"] != "http":
             raise ValueError(f"a scope of type {scope['type']!r} is not the gateway's")
         method: str = scope["method"]
@@ -79,10 +80,10 @@ class Gateway:
         if b"%" not in (scope.get("raw_path") or b""):
             found = self._hot.find(method, path)
             if found is not None:
-                exchange = self._exchange(scope, found.endpoint.route.surface.name, path)
-                await serve(found, exchange, receive, send)
-                return
-        await self._serve_resolved(self._resolver.resolve(path), scope, receive, send)
+                exchange = self._exchange(scope, receive, found.endpoint.route.surface.name, path)
+                # No coroutine of its own here: it would wait as long as the request does.
+                return serve(found, exchange, send)
+        return self._serve_resolved(self._resolver.resolve(path), scope, receive, send)
 
     def begin_shutdown(self) -> None:
         """Requests that wait are answered now, with what is known. New ones do not wait."""
@@ -92,7 +93,7 @@ class Gateway:
 
     async def _serve_resolved(self, resolved: Resolved, scope: Scope, receive: Receive, send: Send) -> None:
         surface, path = resolved.surface, resolved.path
-        exchange = self._exchange(scope, surface.name, path)
+        exchange = self._exchange(scope, receive, surface.name, path)
         finisher = self._finishers[surface.name]
         if _is_disguised(path, scope.get("raw_path") or b""):
             refused = finisher.refuse(RouteNotFound(), exchange)
@@ -101,11 +102,11 @@ class Gateway:
         prefixed = scope["path"].startswith(MOUNTS)
         if prefixed and (found := self._hot_by_mount[surface.mount].find(exchange.method, path)):
             exchange.surface = found.endpoint.route.surface.name
-            await serve(found, exchange, receive, send)
+            await serve(found, exchange, send)
             return
         await self._cold.serve(finisher, exchange, scope, receive, send)
 
-    def _exchange(self, scope: Scope, surface: str, path: str) -> Exchange:
+    def _exchange(self, scope: Scope, receive: Receive, surface: str, path: str) -> Exchange:
         client = scope.get("client")
         return Exchange(
             self.serving,
@@ -115,6 +116,8 @@ class Gateway:
             raw_query=scope["query_string"],
             raw_headers=scope["headers"],
             peer=client[0] if client else None,
+            receive=receive,
+            line=LINE,
         )
 
 

@@ -1,18 +1,16 @@
 """Who may call: one guard per kind of proof. A route that is open says `guard=anyone`."""
 
-import binascii
-from base64 import b64decode
-from dataclasses import replace
+from binascii import a2b_base64
 
 from server.base.errors import AppError, InvalidApiKey, InvalidOperatorKey
-from server.base.principal import Principal
+from server.base.principal import Actor, Principal
 from server.base.secret import Secret
 from server.core.api_keys.actions import (
     AuthenticateApiKey,
     AuthenticateOperatorKey,
-    authenticate_api_key,
     authenticate_operator_key,
 )
+from server.core.api_keys.model import API_KEY_TOPICS
 from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.exchange import Exchange
 from server.surfaces.kit.limits import FAILED_KEYS, enforce
@@ -33,8 +31,22 @@ async def _integration_key(exchange: Exchange) -> Principal:
         TooManyRequests: It is wrong, and the address sent too many wrong ones.
     """
     key_id, secret = _basic(exchange)
-    return await _authenticated(
-        exchange, AuthenticateApiKey(key_id=key_id, secret=Secret(secret), address=exchange.address)
+    address = exchange.address
+    shown = AuthenticateApiKey(key_id=key_id, secret=Secret(secret), address=address)
+    try:
+        key = await exchange.serving.api_keys.authenticate(shown, actor=exchange.nobody)
+    except InvalidApiKey:
+        await _count_failure(exchange)
+        raise
+    exchange.caller_topics = (API_KEY_TOPICS + key_id,)
+    return Principal(
+        kind=Actor.INTEGRATION,
+        id=str(key.id),
+        surface=exchange.surface,
+        organization_id=key.organization_id,
+        integration_id=key.integration_id,
+        address=address,
+        request_id=exchange.request_id,
     )
 
 
@@ -45,26 +57,26 @@ async def _operator_key(exchange: Exchange) -> Principal:
         InvalidOperatorKey: None, a malformed or a wrong one: all alike.
         TooManyRequests: It is wrong, and the address sent too many wrong ones.
     """
-    return await _authenticated(exchange, AuthenticateOperatorKey(key=Secret(_bearer(exchange))))
-
-
-async def _authenticated(
-    exchange: Exchange, command: AuthenticateApiKey | AuthenticateOperatorKey
-) -> Principal:
+    shown = AuthenticateOperatorKey(key=Secret(_bearer(exchange)))
     nobody = exchange.nobody()
     try:
-        if isinstance(command, AuthenticateApiKey):
-            found = await exchange.core.perform_at_once(authenticate_api_key, command, actor=nobody)
-        else:
-            found = await exchange.core.perform_at_once(authenticate_operator_key, command, actor=nobody)
-    except (InvalidApiKey, InvalidOperatorKey):
-        # Counted after the look, so that a good key is never refused for its neighbours' bad ones.
-        standing = await exchange.serving.limiter.hit(FAILED_KEYS, bucket_of(exchange.address))
-        if not standing.allowed:
-            exchange.show(standing)
-        enforce(standing)
+        found = await exchange.core.perform_at_once(authenticate_operator_key, shown, actor=nobody)
+    except InvalidOperatorKey:
+        await _count_failure(exchange)
         raise
-    return replace(found, surface=nobody.surface, address=nobody.address, request_id=nobody.request_id)
+    return found._replace(surface=nobody.surface, address=nobody.address, request_id=nobody.request_id)
+
+
+async def _count_failure(exchange: Exchange) -> None:
+    """A wrong key is counted against its address. After the look: a right one is never refused for others.
+
+    Raises:
+        TooManyRequests: The address sent too many wrong ones.
+    """
+    standing = await exchange.serving.limiter.hit(FAILED_KEYS, bucket_of(exchange.address))
+    if not standing.allowed:
+        exchange.show(standing)
+    enforce(standing)
 
 
 def _credentials(exchange: Exchange, scheme: str, refusal: type[AppError]) -> str:
@@ -86,8 +98,8 @@ def _basic(exchange: Exchange) -> tuple[str, str]:
     """
     credentials = _credentials(exchange, "basic", InvalidApiKey)
     try:
-        text = b64decode(credentials, validate=True).decode("ascii")
-    except (binascii.Error, ValueError) as cause:
+        text = a2b_base64(credentials, strict_mode=True).decode("ascii")
+    except ValueError as cause:
         raise InvalidApiKey from cause
     key_id, colon, secret = text.partition(":")
     if not colon or not key_id or not secret:

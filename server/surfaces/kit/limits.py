@@ -4,9 +4,9 @@ A limit is keyed on what was proved, or else on the client's address, never on a
 (docs/protocol/wire.md, section 0.14). How many is a setting, written count/seconds.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 
@@ -105,33 +105,33 @@ def enforce(standing: Standing) -> None:
         raise TooManyRequests(standing.retry_after_seconds)
 
 
-class RequestMeter:
-    """What one request's action tells about its proof, counted against the route's limit.
+class Metered(Protocol):
+    """A request, as far as its meter needs to know it.
 
     Args:
-        limiter: Where to count.
-        limit: The route's limit.
-        address: The client's address.
-        proves: Called with the subject as soon as its possession is proved.
-        shows: Called with each standing that the answer should show.
+        limit: The route's.
+        subject: What the request proved to possess; set by its meter.
     """
 
-    __slots__ = ("_address", "_limit", "_limiter", "_proves", "_shows")
+    limit: Limit
+    subject: str | None
 
-    def __init__(
-        self,
-        limiter: Limiter,
-        limit: Limit,
-        address: str | None,
-        *,
-        proves: Callable[[str], None],
-        shows: Callable[[Standing], None],
-    ) -> None:
+    @property
+    def address(self) -> str | None:
+        """The client's address."""
+
+    def show(self, standing: Standing) -> None:
+        """The answer should show *standing*."""
+
+
+class RequestMeter:
+    """What one request's action tells about its proof, counted against the route's limit."""
+
+    __slots__ = ("_limiter", "_request")
+
+    def __init__(self, limiter: Limiter, request: Metered) -> None:
         self._limiter = limiter
-        self._limit = limit
-        self._address = address
-        self._proves = proves
-        self._shows = shows
+        self._request = request
 
     async def proved(self, subject: str) -> None:
         """Possession of *subject* is proved; this request counts against it where the route's limit says so.
@@ -139,10 +139,11 @@ class RequestMeter:
         Raises:
             TooManyRequests: It did this too often.
         """
-        self._proves(subject)
-        if self._limit.by is By.PROVED:
-            standing = await self._limiter.hit(self._limit, subject)
-            self._shows(standing)
+        request = self._request
+        request.subject = subject
+        if request.limit.by is By.PROVED:
+            standing = await self._limiter.hit(request.limit, subject)
+            request.show(standing)
             enforce(standing)
 
     async def unproved(self) -> None:
@@ -152,7 +153,8 @@ class RequestMeter:
             TooManyRequests: Too many proofs from there failed. A good proof is never refused for it: an
                 address may be shared with somebody who guesses.
         """
-        standing = await self._limiter.hit(UNPROVED, bucket_of(self._address))
-        if self._limit.by is By.PROVED or not standing.allowed:
-            self._shows(standing)
+        request = self._request
+        standing = await self._limiter.hit(UNPROVED, bucket_of(request.address))
+        if request.limit.by is By.PROVED or not standing.allowed:
+            request.show(standing)
         enforce(standing)

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from typing import TypeVar
 
-from server.core.work import UNMETERED, Action, Meter
-from server.db.wakeups import Subscription
+from server.core.work import Action
 from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.exchange import Exchange, current_exchange
 
@@ -45,78 +43,56 @@ async def perform_until(
     wait_seconds: float,
     done: Callable[[Outcome], bool] = bool,
     until: Callable[[Outcome], float | None] | None = None,
-    at_once: bool = True,
 ) -> Outcome:
     """The outcome of *action* once it is done, or what it is when the time is over.
 
-    The action is performed; while its outcome is not done the request waits, holding no connection, until one
-    of *topics* is woken, and the action is performed again. Only the first time is charged to a limit. When
-    the process stops, the last outcome is returned at once.
+    The action is performed at once (see `perform_at_once`); while its outcome is not done the request waits,
+    holding no connection, until one of *topics* is woken or its caller's key was changed. Then the guard
+    looks at its caller again, and the action is performed again. Only the first time is charged to a limit.
+    When the process stops, the last outcome is returned at once.
 
     Args:
         action: Usually one that reads.
         command: The same for every time.
-        topics: What to be woken by, subscribed to before the first time. One is cheapest.
+        topics: What to be woken by, subscribed to before the first time.
         wait_seconds: For how long at most, on the event loop's clock; zero or less performs once.
         done: Whether an outcome ends the waiting; by default, whether it is true.
         until: In how many seconds from now to look again at the latest, whatever happens; None for never.
             For what ends by the clock alone, such as an attempt.
-        at_once: Whether each statement is committed by itself, as `perform_at_once` does.
 
     Raises:
-        AppError: The action refused.
+        AppError: The action refused, or the guard does by now.
         TooManyWaits: The process, or the caller, already waits as often as it may.
         ClientGone: The client closed the connection.
     """
+    if wait_seconds <= 0:
+        return await perform_at_once(action, command)
     exchange = current_exchange()
     core = exchange.core
-    run = core.perform_at_once if at_once else core.perform
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
-
-    async def once(meter: Meter) -> Outcome:
-        return await run(action, command, actor=exchange.caller, meter=meter)
-
-    with ExitStack() as held:
-        subscriptions = [held.enter_context(core.db.wakeups.subscribe(topic)) for topic in topics]
-        outcome = await once(exchange.meter)
-        if done(outcome) or wait_seconds <= 0:
+    with core.db.wakeups.subscribe(*topics, *exchange.caller_topics) as subscription:
+        outcome = await perform_at_once(action, command)
+        if done(outcome):
             return outcome
-        held.enter_context(exchange.serving.waits.place(_waiter(exchange)))
-        exchange.watch()
-        while not core.stopping.is_set():
-            seconds = deadline - loop.time()
-            last = seconds <= 0
-            if not last:
-                at_latest = until(outcome) if until is not None else None
-                if at_latest is not None:
-                    seconds = min(seconds, max(at_latest, SHORTEST_PAUSE_SECONDS))
-                await _woken(exchange, subscriptions, seconds)
-                if core.stopping.is_set():
-                    break
+        with exchange.serving.waits.place(_waiter(exchange)):
+            while not core.stopping.is_set():
+                seconds = deadline - loop.time()
+                if seconds > 0:
+                    at_latest = until(outcome) if until is not None else None
+                    if at_latest is not None:
+                        seconds = min(seconds, max(at_latest, SHORTEST_PAUSE_SECONDS))
+                    await exchange.line.linger(exchange, subscription, seconds)
+                    subscription.take()
+                    if core.stopping.is_set():
+                        break
                 last = loop.time() >= deadline
-            outcome = await once(UNMETERED)
-            if last or done(outcome):
-                return outcome
-        return outcome
-
-
-async def _woken(exchange: Exchange, subscriptions: Sequence[Subscription], seconds: float) -> None:
-    """One of the subscriptions was woken, or *seconds* have passed.
-
-    Raises:
-        ClientGone: The client closed the connection.
-    """
-    with exchange.idle():
-        if len(subscriptions) == 1:
-            await subscriptions[0].wait(seconds)
-            return
-        waits = [asyncio.ensure_future(subscription.wait(seconds)) for subscription in subscriptions]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+                if exchange.recheck is not None:
+                    exchange.principal = await exchange.recheck(exchange)
+                outcome = await core.perform_at_once(action, command, actor=exchange.caller)
+                if last or done(outcome):
+                    return outcome
+            return outcome
 
 
 def _waiter(exchange: Exchange) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.base.settings import Settings
+from server.core.api_keys.remembered import RememberedApiKeys
 from server.core.work import Core
 from server.surfaces.kit.addresses import ClientAddresses
 from server.surfaces.kit.limits import Limiter
@@ -15,6 +16,7 @@ class Serving:
     """The parts of one serving process."""
 
     core: Core
+    api_keys: RememberedApiKeys
     settings: Settings
     limiter: Limiter
     metrics: Metrics

@@ -1,8 +1,6 @@
 """Who waits: places for waiting requests, bounded for the process and for each caller."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from server.base.errors import TooManyWaits
 from server.base.settings import Settings
@@ -33,9 +31,12 @@ class Waits:
         """How many requests wait at this moment."""
         return self._held
 
-    @contextmanager
-    def place(self, caller: str) -> Iterator[None]:
-        """One place is taken for *caller* inside.
+    def place(self, caller: str) -> "Place":
+        """A place for *caller*, taken while a `with` block over it lasts."""
+        return Place(self, caller)
+
+    def take(self, caller: str) -> None:
+        """One more request of *caller* waits, until `free`.
 
         Raises:
             TooManyWaits: The process, or the caller, holds as many as it may.
@@ -45,16 +46,32 @@ class Waits:
         self._held += 1
         self._callers[caller] += 1
         self._gauge.inc()
-        try:
-            yield
-        finally:
-            self._gauge.dec()
-            self._held -= 1
-            self._callers[caller] -= 1
-            if not self._callers[caller]:
-                del self._callers[caller]
+
+    def free(self, caller: str) -> None:
+        """One request of *caller* no longer waits."""
+        self._gauge.dec()
+        self._held -= 1
+        self._callers[caller] -= 1
+        if not self._callers[caller]:
+            del self._callers[caller]
 
     def _clock_moved(self, topic: str | None) -> None:
         # None means that everybody is being woken already.
         if topic is not None:
             self._core.db.wakeups.wake_all()
+
+
+class Place:
+    """One waiting request's place. A generator would hold a frame as long as the request waits."""
+
+    __slots__ = ("_caller", "_waits")
+
+    def __init__(self, waits: Waits, caller: str) -> None:
+        self._waits = waits
+        self._caller = caller
+
+    def __enter__(self) -> None:
+        self._waits.take(self._caller)
+
+    def __exit__(self, *_: object) -> None:
+        self._waits.free(self._caller)

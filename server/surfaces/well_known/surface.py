@@ -1,6 +1,5 @@
 """The surface, its dialect, and the guard of what only neighbours may read."""
 
-from dataclasses import replace
 from ipaddress import ip_address
 
 from server.base.errors import RouteNotFound
@@ -29,7 +28,7 @@ async def _tester(exchange: Exchange) -> Principal:
     """Anybody, where the setting `movable_clock` is on; elsewhere there is nothing here."""
     if not exchange.core.settings.movable_clock:
         raise RouteNotFound
-    return replace(exchange.nobody(), id="tester")
+    return exchange.nobody()._replace(id="tester")
 
 
 neighbour = Guard("neighbour", _neighbour, refusal=RouteNotFound)

@@ -1,3 +1,4 @@
+import asyncio
 import unicodedata
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +24,12 @@ from server.core.enrollments.lifecycle import (
     deactivate_enrollment,
     revoke_enrollment,
 )
-from server.core.integrations.actions import ChangeIntegration, change_integration
+from server.core.integrations.actions import (
+    ChangeIntegration,
+    DeactivateIntegration,
+    change_integration,
+    deactivate_integration,
+)
 from server.core.work import Core
 from server.db.pool import Connection
 from tests.support.enrolling import question_for
@@ -59,6 +65,15 @@ def for_user(scene: Scene, user: str | None, enrollment_id: int | None = None) -
         context_title=None,
         context_message=None,
     )
+
+
+async def statements(conn: Connection, scene: Scene, command: CreateAttempt) -> int:
+    """How many statements the creation was."""
+    sent: list[str] = []
+    with conn.query_logger(lambda record: sent.append(record.query)):  # type: ignore[attr-defined]  # asyncpg's
+        await created(scene, command)
+        await asyncio.sleep(0)  # asyncpg tells a moment later
+    return len([statement for statement in sent if "SAVEPOINT" not in statement])
 
 
 # --- what is made --------------------------------------------------------------------------------
@@ -102,6 +117,27 @@ async def test_an_integration_may_have_shorter_challenges(scene: Scene, digits: 
     challenges = [(await scene.ask(phone, challenge=True)).challenge for _ in range(20)]
 
     assert {len(str(challenge)) for challenge in challenges} == {digits}
+
+
+async def test_an_integration_may_change_how_long_its_challenges_are(scene: Scene) -> None:
+    phone = await scene.enrolled_phone()
+
+    for digits in (4, 2, 6, 3):
+        await scene.made(
+            change_integration, command=ChangeIntegration(scene.integration.id, challenge_digits=digits)
+        )
+        challenge = (await scene.ask(phone, challenge=True)).challenge
+        assert len(str(challenge)) == digits
+
+
+async def test_what_is_known_of_challenges_is_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(create, "MOST_DIGITS_SEEN", 2)
+    monkeypatch.setattr(create, "_digits_seen", {})
+    for _ in range(5):
+        elsewhere = await Scene.on(scene.core, challenge_digits=4)
+        await elsewhere.ask(await elsewhere.enrolled_phone(), challenge=True)
+
+    assert 0 < len(create._digits_seen) <= 2
 
 
 async def test_an_integration_may_give_another_time(scene: Scene) -> None:
@@ -176,6 +212,43 @@ async def test_a_creation_leaves_one_event_without_a_secret(scene: Scene) -> Non
     assert (event["event"], event["result"]) == ("auth_attempt.created", "ok")
     assert (event["actor_kind"], event["actor_id"]) == ("integration", scene.relying_party.id)
     assert event["data"] == f'{{"challenge": true, "enrollment_id": {phone.enrollment_id}}}'
+
+
+# --- how often the database is asked --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("idempotency_key", [None, "order-1"])
+@pytest.mark.parametrize("challenge_requested", [False, True])
+@pytest.mark.parametrize("named_by", ["id", "user", "both"])
+async def test_a_creation_is_one_statement(
+    conn: Connection, scene: Scene, named_by: str, idempotency_key: str | None, *, challenge_requested: bool
+) -> None:
+    phone = await scene.enrolled_phone(user_identifier="jane")
+    command = replace(
+        for_user(
+            scene,
+            None if named_by == "id" else "jane",
+            None if named_by == "user" else phone.enrollment_id,
+        ),
+        challenge_requested=challenge_requested,
+        idempotency_key=idempotency_key,
+    )
+
+    assert await statements(conn, scene, command) == 1
+
+
+@pytest.mark.parametrize("challenge_requested", [False, True])
+async def test_what_a_process_guesses_wrong_it_guesses_once(
+    conn: Connection, scene: Scene, *, challenge_requested: bool
+) -> None:
+    """An integration's own number of digits, or a phone that demands a challenge nobody asked for."""
+    elsewhere = await Scene.on(scene.core, challenge_digits=4 if challenge_requested else None)
+    phone = await elsewhere.enrolled_phone(challenge_required=not challenge_requested)
+    command = question_for(phone, elsewhere.integration, challenge=challenge_requested)
+
+    told = [await statements(conn, elsewhere, command) for _ in range(3)]
+
+    assert told == [3, 1, 1]
 
 
 # --- E30: a newer one ends the older ------------------------------------------------------------------
@@ -258,6 +331,14 @@ async def test_id_and_user_may_be_given_together_if_they_belong_together(scene: 
     assert isinstance(await refused(scene, other), AttemptCreateInvalid)
 
 
+async def test_a_contradiction_is_told_before_what_the_phone_can_do(scene: Scene) -> None:
+    phone = await scene.enrolled_phone(user_identifier="jane")
+    await scene.made(deactivate_enrollment, command=DeactivateEnrollment(phone.enrollment_id))
+
+    for user, refusal in (("jane", EnrollmentInactive), ("john", AttemptCreateInvalid)):
+        assert isinstance(await refused(scene, for_user(scene, user, phone.enrollment_id)), refusal)
+
+
 async def test_e29_unknown_and_foreign_enrollments_are_refused_alike(scene: Scene) -> None:
     elsewhere = await Scene.on(scene.core)
     foreign = await elsewhere.enrolled_phone()
@@ -285,6 +366,23 @@ async def test_who_is_not_verified_active_and_unlocked_cannot_be_asked(scene: Sc
 
     for phone in (invited, bound, deactivated, revoked, locked):
         command = question_for(phone, scene.integration)
+        assert isinstance(await refused(scene, command), EnrollmentInactive)
+
+
+async def test_a_locked_phone_cannot_be_asked_by_its_user_either(scene: Scene) -> None:
+    phone = await scene.enrolled_phone(user_identifier="jane")
+    async with scene.core.db.acquire() as conn:
+        await conn.execute("UPDATE enrollments SET locked_at = now() WHERE id = $1", phone.enrollment_id)
+
+    assert isinstance(await refused(scene, for_user(scene, "jane")), EnrollmentInactive)
+
+
+async def test_nobody_is_asked_for_an_integration_that_is_not_active(scene: Scene) -> None:
+    """Its key may still be taken for right for some seconds."""
+    phone = await scene.enrolled_phone(user_identifier="jane")
+    await scene.made(deactivate_integration, command=DeactivateIntegration(scene.integration.id))
+
+    for command in (for_user(scene, None, phone.enrollment_id), for_user(scene, "jane")):
         assert isinstance(await refused(scene, command), EnrollmentInactive)
 
 
@@ -400,6 +498,16 @@ async def test_the_same_key_with_another_request_is_refused(scene: Scene, change
     await created(scene, command)
 
     assert isinstance(await refused(scene, replace(command, **change)), IdempotencyKeyReused)
+
+
+async def test_a_key_is_used_once_although_the_challenge_was_guessed_wrong(scene: Scene) -> None:
+    elsewhere = await Scene.on(scene.core, challenge_digits=4)
+    phone = await elsewhere.enrolled_phone()
+
+    first = await elsewhere.ask(phone, challenge=True, idempotency_key="order-1")
+
+    assert await elsewhere.ask(phone, challenge=True, idempotency_key="order-1") == first
+    assert len((await elsewhere.state())["auth_attempts"]) == 1
 
 
 async def test_a_key_belongs_to_its_integration(scene: Scene) -> None:

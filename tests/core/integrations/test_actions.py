@@ -172,7 +172,7 @@ async def test_deactivating_expires_its_open_attempts_and_no_others(work: Work) 
     assert await status_of_attempt(work, attempt.id) == "EXPIRED"
     assert await status_of_attempt(work, someone_elses.id) == "PENDING"
     assert event_names(afterwards) == ["integration.deactivated", "auth_attempt.expired"]
-    assert afterwards.wakes == [f"attempt:{attempt.id}"]
+    assert afterwards.wakes == ["api_key:*", f"attempt:{attempt.id}"]
     assert (await reactivate_integration(afterwards, ReactivateIntegration(integration_id))).active
 
 

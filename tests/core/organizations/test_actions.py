@@ -141,7 +141,7 @@ async def test_deactivating_a_tenant_expires_the_open_attempts_of_all_its_integr
     assert await status_of_attempt(work, someone_elses.id) == "PENDING"
     assert event_names(afterwards) == ["tenant.deactivated", "auth_attempt.expired", "auth_attempt.expired"]
     assert {event.data["reason"] for event in afterwards.events[1:]} == {"tenant_deactivated"}
-    assert set(afterwards.wakes) == {f"attempt:{attempt.id}" for attempt in attempts}
+    assert set(afterwards.wakes) == {"api_key:*"} | {f"attempt:{attempt.id}" for attempt in attempts}
 
 
 async def test_deactivating_and_reactivating_twice_happens_once(work: Work) -> None:

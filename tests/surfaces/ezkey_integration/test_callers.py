@@ -1,5 +1,6 @@
 """Who may call, how often, and what is refused before an operation is asked."""
 
+import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from datetime import timedelta
 
 import httpx2
 import pytest
+from asyncpg.connection import LoggedQuery
 
 from server.core.api_keys.administration import (
     CreateApiKey,
@@ -18,7 +20,8 @@ from server.core.api_keys.administration import (
 )
 from server.core.integrations.actions import DeactivateIntegration, deactivate_integration
 from server.core.organizations.actions import DeactivateTenant, deactivate_tenant
-from tests.support.product import Product, RelyingParty
+from server.db.pool import Database
+from tests.support.product import Product, RelyingParty, a_product
 
 MakeProduct = Callable[..., Product]
 CALLS = {
@@ -143,6 +146,35 @@ async def test_e28_a_key_may_be_bound_to_addresses(
     await party.http.aclose()
 
 
+@each_call
+async def test_a_key_that_was_right_a_moment_ago_is_not_looked_up_again(
+    database_url: str, lane: str, call: str
+) -> None:
+    statements: list[str] = []
+
+    def note(query: LoggedQuery) -> None:
+        statements.append(query.query)
+
+    database = await Database.open(database_url, connections=1, application_name="one connection")
+    async with database.acquire() as conn:
+        conn.add_query_logger(note)
+    product = a_product(database, hot_lane=lane == "hot")
+    product.gateway.serving.api_keys._kept._clock = lambda: 0.0  # however long the test takes
+    party = await product.relying_party()
+    authorization = basic(party.key_id, party.secret)
+    first = await called(product.http, call, authorization)
+    await asyncio.sleep(0)  # connections tell a moment later
+    statements.clear()
+
+    again = await called(product.http, call, authorization)
+
+    await asyncio.sleep(0)
+    assert again.status_code == first.status_code == (400 if call == "create" else 404)
+    assert [statement for statement in statements if "api_keys" in statement] == []
+    await product.http.aclose()
+    await database.close()
+
+
 async def test_nobody_chooses_their_address(product: Product) -> None:
     """A header counts only when a configured proxy sent it."""
     party = await product.relying_party(ip_whitelist=("203.0.113.5",))
@@ -155,6 +187,9 @@ async def test_nobody_chooses_their_address(product: Product) -> None:
 
 async def test_the_keys_of_an_inactive_integration_or_tenant_are_refused(product: Product) -> None:
     of_integration, of_tenant = await product.relying_party(), await product.relying_party()
+    for party in (of_integration, of_tenant):
+        assert (await party.wait(7)).status_code == 404
+
     await product.made(deactivate_integration, command=DeactivateIntegration(of_integration.integration.id))
     await product.made(deactivate_tenant, command=DeactivateTenant(of_tenant.integration.organization_id))
 

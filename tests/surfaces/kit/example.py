@@ -1,8 +1,8 @@
 """A surface, its dialect and a core without a database: what the kit's tests serve."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self, cast
 
@@ -14,7 +14,9 @@ from server.base.principal import Actor, Principal
 from server.base.settings import Settings
 from server.core.work import Core, Work
 from server.crypto.sealing import KeyRing
-from server.db.pool import Database
+from server.db.gathering import Gatherings
+from server.db.pool import Connection, Database
+from server.db.statements import SingleStatements
 from server.db.wakeups import Wakeups
 from server.surfaces.kit.body import (
     CamelBody,
@@ -77,6 +79,11 @@ class NoDatabase:
             yield NoConnection()
         finally:
             self.lent -= 1
+
+    def singly(self) -> SingleStatements:
+        """Statements that lead nowhere."""
+        acquire = cast("Callable[[], AbstractAsyncContextManager[Connection]]", self.acquire)
+        return SingleStatements(acquire, Gatherings(acquire))
 
 
 async def _never_connected() -> Any:  # noqa: ANN401 - there is none
@@ -260,7 +267,6 @@ async def watch_door() -> Response:
         topics=[f"door:{path_id()}", "doors"],
         wait_seconds=2,
         until=lambda _: 0.0 if header("x-impatient") else None,
-        at_once=False,
     )
     return reply(ThingResponse(thing_id=path_id(), title="open" if is_open else "shut"))
 

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from server.base.errors import AppError, InvalidFields, Kind, MethodNotAllowed, 
 from server.surfaces.kit.dialect import STATUS_OF, Dialect, problem_dialect
 from server.surfaces.kit.exchange import Exchange, Response
 from server.surfaces.kit.gateway import Gateway
+from server.surfaces.kit.lanes.hot import LINE
 from tests.surfaces.kit.example import DEVICE_DIALECT, DIALECT
 
 EVERY_ERROR = [
@@ -26,6 +28,8 @@ def exchange(gateway: Gateway) -> Exchange:
         raw_query=b"",
         raw_headers=[],
         peer=None,
+        receive=asyncio.Future,
+        line=LINE,
     )
 
 

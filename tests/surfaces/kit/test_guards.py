@@ -7,8 +7,11 @@ import pytest
 
 from server.base.errors import InvalidApiKey, InvalidOperatorKey
 from server.base.principal import Actor, Principal
+from server.core.api_keys import remembered
 from server.core.api_keys.actions import AuthenticateApiKey, AuthenticateOperatorKey
+from server.core.api_keys.model import ApiCredential
 from server.core.work import Work
+from server.crypto.tokens import digest
 from server.surfaces.kit import guards
 from server.surfaces.kit.counting import ProcessCounting
 from server.surfaces.kit.exchange import Response, current_exchange
@@ -50,13 +53,23 @@ class Keys:
     def __init__(self) -> None:
         self.asked: list[AuthenticateApiKey | AuthenticateOperatorKey] = []
 
-    async def api_key(self, work: Work, command: AuthenticateApiKey) -> Principal:
+    async def api_key(self, work: Work, command: AuthenticateApiKey) -> ApiCredential:
         """The integration 7, for its key."""
         self.asked.append(command)
         assert work.actor.kind is Actor.ANYONE
         if (command.key_id, command.secret.reveal()) != (KEY_ID, KEY_SECRET):
             raise InvalidApiKey
-        return Principal(Actor.INTEGRATION, id="70", organization_id=1, integration_id=7)
+        return ApiCredential(
+            id=70,
+            organization_id=1,
+            integration_id=7,
+            secret_digest=digest(KEY_SECRET),
+            ip_whitelist=(),
+            expires_at=None,
+            revoked_at=None,
+            last_used_at=work.now,
+            owner_active=True,
+        )
 
     async def operator_key(self, _: Work, command: AuthenticateOperatorKey) -> Principal:
         """The operator 9, for their key."""
@@ -69,7 +82,7 @@ class Keys:
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
     found = Keys()
-    monkeypatch.setattr(guards, "authenticate_api_key", found.api_key)
+    monkeypatch.setattr(remembered, "authenticate_api_key", found.api_key)
     monkeypatch.setattr(guards, "authenticate_operator_key", found.operator_key)
     callers.clear()
     return found
@@ -98,7 +111,8 @@ async def test_an_integration_proves_itself_with_both_halves_of_its_key(client: 
 
     assert answer.status == 204
     (caller,) = callers
-    assert (caller.kind, caller.integration_id) == (Actor.INTEGRATION, 7)
+    assert (caller.kind, caller.id) == (Actor.INTEGRATION, "70")
+    assert (caller.integration_id, caller.organization_id) == (7, 1)
     assert (caller.surface, caller.address) == ("guarded", "192.0.2.1")
     assert caller.request_id == answer.header("x-request-id")
 

@@ -51,7 +51,9 @@ class Connection:
 async def uvicorn_port(gateway: Gateway) -> AsyncIterator[int]:
     """The port at which uvicorn serves the gateway."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        server = uvicorn.Server(uvicorn.Config(gateway, log_level="critical", lifespan="off"))
+        server = uvicorn.Server(
+            uvicorn.Config(gateway, log_level="critical", lifespan="off", interface="asgi3")
+        )
         task = asyncio.create_task(server._serve([listening]))
         yield int(listening.getsockname()[1])
         server.should_exit = True

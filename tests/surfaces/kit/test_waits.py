@@ -74,8 +74,8 @@ async def test_what_happens_during_the_first_look_is_not_missed(client: Client) 
     subscribed = asyncio.Event()
     subscribe = wakeups.subscribe
 
-    def subscribe_and_publish(topic: str) -> object:
-        subscription = subscribe(topic)
+    def subscribe_and_publish(*topics: str) -> object:
+        subscription = subscribe(*topics)
         door(1).open = False
         asyncio.get_running_loop().call_soon(open_door)
         return subscription

@@ -6,7 +6,8 @@ outside it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -28,6 +29,7 @@ from werkzeug.routing import BaseConverter, Map
 
 from server.base.errors import AppError, BodyTooLarge, BodyTooSlow, MethodNotAllowed, RouteNotFound
 from server.base.settings import Settings
+from server.db.wakeups import Subscription
 from server.surfaces.kit.asgi import Receive, Scope, Send
 from server.surfaces.kit.endpoint import CLIENT_GONE_STATUS, Endpoint, Finisher
 from server.surfaces.kit.exchange import ClientGone, Exchange
@@ -38,12 +40,76 @@ from server.surfaces.kit.surface import Route
 KEPT = "countersign"
 
 
+class QuartLine:
+    """Reads through Quart, which reads in a task of its own. One for each request."""
+
+    def __init__(self) -> None:
+        self._gone = False
+        self._idle: asyncio.Task[object] | None = None
+
+    async def body(self, exchange: Exchange) -> bytes:  # noqa: ARG002 - Quart knows its request
+        """The whole body.
+
+        Raises:
+            BodyTooLarge: It is longer than the instance accepts.
+            BodyTooSlow: It did not arrive in time.
+            ClientGone: The client closed the connection before it was complete.
+        """
+        with self._only_waiting():
+            try:
+                return await request.get_data(cache=True, as_text=False, parse_form_data=False)
+            except RequestEntityTooLarge as cause:
+                raise BodyTooLarge from cause
+            except RequestTimeout as cause:
+                raise BodyTooSlow from cause
+
+    async def linger(self, exchange: Exchange, subscription: Subscription, seconds: float) -> None:  # noqa: ARG002 - as above
+        """The subscription was woken, or so many seconds have passed.
+
+        Raises:
+            ClientGone: The client closed the connection.
+        """
+        with self._only_waiting():
+            await subscription.wait(seconds)
+
+    def leave(self) -> None:
+        """The client has closed the connection: waiting ends; work that is being done goes on."""
+        if not self._gone:
+            self._gone = True
+            if self._idle is not None:
+                self._idle.cancel()
+
+    def _has_left(self) -> bool:
+        return self._gone
+
+    @contextmanager
+    def _only_waiting(self) -> Iterator[None]:
+        """Inside, the request is given up when the client goes.
+
+        Raises:
+            ClientGone: It went.
+        """
+        if self._has_left():
+            raise ClientGone
+        task = self._idle = asyncio.current_task()
+        try:
+            yield
+        except asyncio.CancelledError:
+            # Whoever else cancelled this task, such as a server that stops, still has its way.
+            if task is None or not self._has_left() or task.uncancel() > 0:
+                raise
+            raise ClientGone from None
+        finally:
+            self._idle = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """What the gateway knows of a request, kept in its scope while Quart has it."""
 
     exchange: Exchange
     finisher: Finisher
+    line: QuartLine
 
 
 class ColdLane:
@@ -80,11 +146,12 @@ class ColdLane:
         self, finisher: Finisher, exchange: Exchange, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """The request is answered, by *finisher*'s surface if no route does."""
+        line = exchange.line = QuartLine()
         inner = {
             **scope,
             "path": f"{MOUNTS}{finisher.surface.mount}{exchange.path}",
             "root_path": "",
-            KEPT: _Kept(exchange, finisher),
+            KEPT: _Kept(exchange, finisher, line),
         }
         await self._asgi(inner, receive, send)
 
@@ -121,7 +188,7 @@ class _Connection(ASGIHTTPConnection):
 
     async def handle_messages(self, request: Request, receive: ASGIReceiveCallable) -> None:
         await super().handle_messages(request, receive)
-        _kept(self.scope).exchange.leave()
+        _kept(self.scope).line.leave()
 
 
 def _kept(scope: object) -> _Kept:
@@ -141,7 +208,6 @@ def _view(endpoint: Endpoint) -> Callable[..., Awaitable[QuartResponse]]:
         # Until now it was the surface that owns the path; several may have routes there.
         exchange.surface = endpoint.route.surface.name
         exchange.params = params
-        exchange.receive_body = _body
         try:
             response = await endpoint.answer(exchange)
         except ClientGone:
@@ -149,15 +215,6 @@ def _view(endpoint: Endpoint) -> Callable[..., Awaitable[QuartResponse]]:
         return _finished(*endpoint.finisher.finish(exchange, response))
 
     return view
-
-
-async def _body() -> bytes:
-    try:
-        return await request.get_data(cache=True, as_text=False, parse_form_data=False)
-    except RequestEntityTooLarge as cause:
-        raise BodyTooLarge from cause
-    except RequestTimeout as cause:
-        raise BodyTooSlow from cause
 
 
 async def _unrouted(error: HTTPException) -> QuartResponse:
