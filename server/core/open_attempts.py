@@ -39,15 +39,15 @@ async def expire_open_attempts(
                AND ($2::int IS NULL OR integration_id = $2)
                AND ($3::int IS NULL OR enrollment_id = $3)
                AND status IN ('PENDING', 'READ')
+               -- The same again, in the words of auth_attempts_open_key.
+               AND CASE WHEN ended_at IS NULL THEN enrollment_id END IS NOT NULL
              ORDER BY id
                FOR NO KEY UPDATE
         )
-        UPDATE auth_attempts AS a
+        UPDATE auth_attempts
            SET status = 'EXPIRED', ended_at = $4
-          FROM open
-         WHERE a.id = open.id
-           AND a.status IN ('PENDING', 'READ')
-        RETURNING a.id
+         WHERE id = ANY (ARRAY(TABLE open))
+        RETURNING id
         """,
         organization_id,
         integration_id,

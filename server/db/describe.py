@@ -17,7 +17,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its columns in order, and its constraints and indexes as SQL."""
+    """A table with its columns in order, and its constraints and indexes as SQL, each on one line."""
 
     name: str
     columns: tuple[Column, ...]
@@ -71,5 +71,5 @@ async def _table(conn: "asyncpg.Connection[asyncpg.Record]", name: str, oid: int
     return Table(
         name,
         tuple(Column(row["name"], row["type"], row["nullable"], row["default"]) for row in columns),
-        tuple(row["rule"] for row in rules),
+        tuple(" ".join(row["rule"].split()) for row in rules),
     )

@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from server.base.errors import Unavailable
 
 MOST_ITEMS = 64
-MOST_UNDER_WAY = 3
+MOST_UNDER_WAY = 2
 
 Conn = TypeVar("Conn")
 Run = Callable[[Any, Sequence[Any]], Awaitable[Sequence[Any]]]

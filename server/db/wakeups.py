@@ -133,7 +133,8 @@ class Wakeups:
         self._connect = connect
         self._sender = token_hex(8)
         self._own_head = _head_of(self._sender)
-        self._subscriptions: dict[str, set[Subscription]] = {}
+        # Nearly every topic has one waiter; a set for it alone would take more than the rest of its place.
+        self._subscriptions: dict[str, Subscription | set[Subscription]] = {}
         self._listeners: list[tuple[str, Listener]] = []
         self._queue: dict[str, None] = {}  # a set that keeps its order
         self._stirred = asyncio.Event()  # there is something to send, the connection is lost, or it is over
@@ -162,7 +163,11 @@ class Wakeups:
         """A place among those who wait for any of *topics*; wake-ups count from this moment."""
         subscription = Subscription(self, topics)
         for topic in topics:
-            self._subscriptions.setdefault(topic, set()).add(subscription)
+            match self._subscriptions.setdefault(topic, subscription):
+                case set() as others:
+                    others.add(subscription)
+                case other if other is not subscription:
+                    self._subscriptions[topic] = {other, subscription}
         return subscription
 
     def on(self, topic_prefix: str, callback: Listener) -> Callable[[], None]:
@@ -199,9 +204,8 @@ class Wakeups:
 
     def wake_all(self) -> None:
         """Everybody who waits in this process is woken."""
-        for subscriptions in list(self._subscriptions.values()):
-            for subscription in subscriptions:
-                subscription._wake()  # noqa: SLF001 - the two are one mechanism
+        for topic in list(self._subscriptions):
+            self._wake(topic)
         for _, callback in list(self._listeners):
             _call(callback, None)
 
@@ -224,22 +228,28 @@ class Wakeups:
     # --- here ---------------------------------------------------------------------------------------
 
     def _forget(self, topic: str, subscription: Subscription) -> None:
-        subscriptions = self._subscriptions.get(topic)
-        if subscriptions is None:
-            return
-        subscriptions.discard(subscription)
-        if not subscriptions:
+        found = self._subscriptions.get(topic)
+        if isinstance(found, set):
+            found.discard(subscription)
+        if found is subscription or found == set():
             del self._subscriptions[topic]
 
     def _deliver(self, topic: str) -> None:
         if topic == EVERY_TOPIC:
             self.wake_all()
             return
-        for subscription in self._subscriptions.get(topic, ()):
-            subscription._wake()  # noqa: SLF001 - the two are one mechanism
+        self._wake(topic)
         for prefix, callback in list(self._listeners):
             if topic.startswith(prefix):
                 _call(callback, topic)
+
+    def _wake(self, topic: str) -> None:
+        found = self._subscriptions.get(topic)
+        if isinstance(found, set):
+            for subscription in found:
+                subscription._wake()  # noqa: SLF001 - the two are one mechanism
+        elif found is not None:
+            found._wake()  # noqa: SLF001 - as above
 
     def _enqueue(self, topic: str) -> None:
         if self._closing.is_set() and self._task is None:

@@ -2,7 +2,13 @@
 
 The steps of the hot path are one statement each: the change, its audit record and what depends on it, so
 that no transaction has to be opened around them. Such a statement takes the audit record's columns
-(`Origin`) as its first six parameters, and $1 is the instant.
+(`Origin`) as its first six parameters, and $1 is the instant. If it answers for several at once, each
+parameter is an array; what only those rows need that are written is taken from there by their place.
+
+A statement is planned once per connection, and the plan must be right for every number of rows, whatever the
+statistics said at that time. So rows are looked up by key, one by one: in a scalar subquery, in a LATERAL of
+one row, or with `= ANY (ARRAY(...))`; the join that changes an attempt has its id. Open attempts are found in
+the words of migrations/versions/0002_partial_indexes_by_key.py.
 """
 
 from collections.abc import Sequence
@@ -129,83 +135,86 @@ async def _insert_attempts(
                                                AND e.user_identifier = asked.user_identifier
                                                AND e.status = 'VERIFIED'
                                                AND e.active
-                                            HAVING count(*) = 1)) AS meant_id
-              FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                          $7::int[], $8::int[], $9::int[], $10::text[], $11::bool[], $12::int[],
-                          $13::bytea[], $14::bytea[], $15::text[], $16::text[], $17::int[], $18::int[],
-                          $19::bytea[], $20::bytea[], $21::timestamptz[]) WITH ORDINALITY
-                AS asked (at, surface, actor_kind, actor_id, address, request_id,
-                          id, integration_id, enrollment_id, user_identifier, challenge_requested,
-                          challenge_digits, challenge_sealed, proof_token_sealed, context_title,
-                          context_message, default_challenge_digits, default_ttl_seconds,
-                          key_digest, request_digest, keys_since, place)
+                                            HAVING count(*) = 1)) AS meant_id,
+                   (SELECT true
+                      FROM idempotency_keys AS used
+                     WHERE used.integration_id = asked.integration_id
+                       AND used.key_digest = asked.key_digest
+                       AND used.created_at > asked.keys_since) IS NOT NULL AS key_used
+              -- Behind a SELECT one plan is as good for one attempt as for many, and is made once.
+              FROM unnest((SELECT $8::int[]), $9::int[], $10::text[], $11::bool[], $12::int[], $17::int[],
+                          $19::bytea[], $21::timestamptz[]) WITH ORDINALITY
+                AS asked (integration_id, enrollment_id, user_identifier, challenge_requested,
+                          challenge_digits, default_challenge_digits, key_digest, keys_since, place)
         ), addressee AS (
             -- By id, as everybody locks enrollments.
-            SELECT e.id, e.organization_id, asked.place,
+            SELECT asked.place, asked.integration_id, e.id, e.organization_id,
                    e.challenge_required OR asked.challenge_requested AS challenged,
-                   asked.at + coalesce(i.attempt_ttl_seconds, asked.default_ttl_seconds) * interval '1 second'
-                       AS expires_at
-              FROM asked
-              JOIN enrollments AS e ON e.id = asked.meant_id AND e.integration_id = asked.integration_id
-              JOIN integrations AS i ON i.id = e.integration_id
-             WHERE (asked.user_identifier IS NULL OR e.user_identifier = asked.user_identifier)
-               AND e.status = 'VERIFIED'
-               AND e.active
-               AND e.locked_at IS NULL
-               AND i.active
-               AND (coalesce(i.challenge_digits, asked.default_challenge_digits) = asked.challenge_digits
-                    OR NOT (e.challenge_required OR asked.challenge_requested))
-               AND NOT EXISTS (SELECT FROM idempotency_keys AS used
-                                WHERE used.integration_id = asked.integration_id
-                                  AND used.key_digest = asked.key_digest
-                                  AND used.created_at > asked.keys_since)
-             ORDER BY e.id
-               FOR NO KEY UPDATE OF e
+                   ($1::timestamptz[])[asked.place]
+                       + coalesce(i.attempt_ttl_seconds, ($18::int[])[asked.place]) * interval '1 second'
+                       AS expires_at,
+                   (SELECT a.id
+                      FROM auth_attempts AS a
+                     WHERE CASE WHEN a.ended_at IS NULL THEN a.enrollment_id END = e.id) AS open_id
+              FROM (SELECT * FROM asked WHERE NOT key_used ORDER BY meant_id) AS asked
+             CROSS JOIN LATERAL (
+                   SELECT attempt_ttl_seconds, challenge_digits
+                     FROM integrations
+                    WHERE id = asked.integration_id
+                      AND active
+                    LIMIT 1) AS i
+             CROSS JOIN LATERAL (
+                   SELECT id, organization_id, challenge_required
+                     FROM enrollments
+                    WHERE id = asked.meant_id
+                      AND integration_id = asked.integration_id
+                      AND (asked.user_identifier IS NULL OR user_identifier = asked.user_identifier)
+                      AND status = 'VERIFIED'
+                      AND active
+                      AND locked_at IS NULL
+                      FOR NO KEY UPDATE) AS e
+             WHERE coalesce(i.challenge_digits, asked.default_challenge_digits) = asked.challenge_digits
+                OR NOT (e.challenge_required OR asked.challenge_requested)
         ), superseded AS (
+            -- By id, as everybody locks several attempts.
             UPDATE auth_attempts AS a
-               SET status = 'EXPIRED', ended_at = asked.at
-              FROM addressee
-              JOIN asked USING (place)
-             WHERE a.enrollment_id = addressee.id
+               SET status = 'EXPIRED', ended_at = ($1::timestamptz[])[before.place]
+              FROM (SELECT place, open_id FROM addressee WHERE open_id IS NOT NULL ORDER BY open_id) AS before
+             WHERE a.id = before.open_id
                AND a.status IN ('PENDING', 'READ')
-            RETURNING a.id, a.organization_id, a.enrollment_id, place
+            RETURNING a.id, a.organization_id, before.place
         ), created AS (
             -- Reading what was superseded makes that happen first.
             INSERT INTO auth_attempts (id, organization_id, integration_id, enrollment_id, status,
                                        proof_token_sealed, challenge_sealed, context_title, context_message,
                                        created_at, expires_at)
-            SELECT asked.id, addressee.organization_id, asked.integration_id, addressee.id, 'PENDING',
-                   proof_token_sealed, CASE WHEN challenged THEN challenge_sealed END,
-                   context_title, context_message, at, expires_at
-              FROM addressee
-              JOIN asked USING (place), (SELECT count(*) FROM superseded) AS first
-            RETURNING id, organization_id, enrollment_id, expires_at,
-                      challenge_sealed IS NOT NULL AS challenged
+            SELECT ($7::int[])[place], organization_id, integration_id, id, 'PENDING',
+                   ($14::bytea[])[place], CASE WHEN challenged THEN ($13::bytea[])[place] END,
+                   ($15::text[])[place], ($16::text[])[place], ($1::timestamptz[])[place], expires_at
+              FROM addressee, (SELECT count(*) FROM superseded) AS first
         ), remembered AS (
             INSERT INTO idempotency_keys (integration_id, key_digest, request_digest, attempt_id, created_at)
-            SELECT integration_id, key_digest, request_digest, id, at
-              FROM created
-              JOIN asked USING (id)
-             WHERE key_digest IS NOT NULL
+            SELECT integration_id, ($19::bytea[])[place], ($20::bytea[])[place], ($7::int[])[place],
+                   ($1::timestamptz[])[place]
+              FROM addressee
+             WHERE ($19::bytea[])[place] IS NOT NULL
         ), audited AS (
             INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id, organization_id,
                                       event, result, target_kind, target_id, data)
-            SELECT at, surface, actor_kind, actor_id, address, request_id, organization_id,
-                   'auth_attempt.created', 'ok', 'auth_attempt', id::text,
-                   jsonb_build_object('enrollment_id', created.enrollment_id, 'challenge', challenged)
-              FROM created
-              JOIN asked USING (id)
-             UNION ALL
-            SELECT at, surface, actor_kind, actor_id, address, request_id, organization_id,
-                   'auth_attempt.expired', 'ok', 'auth_attempt', superseded.id::text,
-                   jsonb_build_object('reason', 'superseded')
-              FROM superseded
-              JOIN asked USING (place)
+            SELECT ($1::timestamptz[])[place], ($2::text[])[place], ($3::text[])[place], ($4::text[])[place],
+                   ($5::text[])[place], ($6::text[])[place], organization_id,
+                   event, 'ok', 'auth_attempt', target_id::text, data
+              FROM (SELECT place, organization_id, 'auth_attempt.created' AS event,
+                           ($7::int[])[place] AS target_id,
+                           jsonb_build_object('enrollment_id', id, 'challenge', challenged) AS data
+                      FROM addressee
+                     UNION ALL
+                    SELECT place, organization_id, 'auth_attempt.expired', id,
+                           jsonb_build_object('reason', 'superseded')
+                      FROM superseded) AS happened
         )
-        SELECT asked.place, created.enrollment_id, created.challenged, created.expires_at,
-               superseded.id AS superseded
-          FROM created
-          JOIN asked USING (id)
+        SELECT place, addressee.id AS enrollment_id, challenged, expires_at, superseded.id AS superseded
+          FROM addressee
           LEFT JOIN superseded USING (place)
         """,
         *columns(attempts),
@@ -342,88 +351,95 @@ async def _claim_open_attempts(conn: Connection, polls: Sequence[Poll]) -> Seque
     rows = await conn.fetch(
         """
         WITH asked AS MATERIALIZED (
-            SELECT poll.*, e.organization_id, e.signing_key_id,
-                   EXISTS (SELECT FROM spent_device_proofs AS s
-                            WHERE s.enrollment_id = e.id
-                              AND s.token_digest = poll.device_token_digest) AS token_spent,
-                   EXISTS (SELECT FROM auth_attempts AS a
-                            WHERE a.enrollment_id = e.id
-                              AND a.status IN ('PENDING', 'READ')
-                              AND a.expires_at > poll.at) AS waiting
-              FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                          $7::int[], $8::bytea[], $9::bytea[], $10::bytea[]) WITH ORDINALITY
-                AS poll (at, surface, actor_kind, actor_id, address, request_id,
-                         enrollment_id, token_digest, device_key, device_token_digest, place)
-              JOIN enrollments AS e
-                ON e.id = poll.enrollment_id
-               AND e.proof_token_digest = poll.token_digest
-               AND e.device_key = poll.device_key
-               AND e.status = 'VERIFIED'
-               AND e.active
-               AND e.locked_at IS NULL
-              JOIN integrations AS i ON i.id = e.integration_id AND i.active
-              JOIN organizations AS o ON o.id = e.organization_id AND o.active
+            SELECT poll.place, poll.enrollment_id, poll.device_token_digest,
+                   e.organization_id, e.signing_key_id,
+                   (SELECT true
+                      FROM spent_device_proofs AS s
+                     WHERE s.enrollment_id = poll.enrollment_id
+                       AND s.token_digest = poll.device_token_digest) IS NOT NULL AS token_spent,
+                   (SELECT a.id
+                      FROM auth_attempts AS a
+                     WHERE CASE WHEN a.ended_at IS NULL THEN a.enrollment_id END = poll.enrollment_id
+                       AND a.expires_at > ($1::timestamptz[])[poll.place]) AS open_id
+              -- Behind a SELECT one plan is as good for one poll as for many, and is made once.
+              FROM unnest((SELECT $7::int[]), $8::bytea[], $9::bytea[], $10::bytea[]) WITH ORDINALITY
+                AS poll (enrollment_id, token_digest, device_key, device_token_digest, place)
+             CROSS JOIN LATERAL (
+                   SELECT e.organization_id, e.signing_key_id
+                     FROM enrollments AS e
+                     JOIN integrations AS i ON i.id = e.integration_id
+                     JOIN organizations AS o ON o.id = e.organization_id
+                    WHERE e.id = poll.enrollment_id
+                      AND e.proof_token_digest = poll.token_digest
+                      AND e.device_key = poll.device_key
+                      AND e.status = 'VERIFIED'
+                      AND e.active
+                      AND e.locked_at IS NULL
+                      AND i.active
+                      AND o.active
+                    LIMIT 1) AS e
         ), holder AS (
             -- The enrollment before its attempt, as everybody locks them; the spent token refers to it.
-            SELECT e.id
-              FROM asked
-              JOIN enrollments AS e ON e.id = asked.enrollment_id
-             WHERE asked.waiting
-               AND NOT asked.token_spent
-               AND e.status = 'VERIFIED'
-               AND e.active
-             ORDER BY e.id
-               FOR NO KEY UPDATE OF e
+            SELECT asked.*
+              FROM (SELECT *
+                      FROM asked
+                     WHERE open_id IS NOT NULL
+                       AND NOT token_spent
+                     ORDER BY enrollment_id) AS asked
+             CROSS JOIN LATERAL (
+                   SELECT
+                     FROM enrollments
+                    WHERE id = asked.enrollment_id
+                      AND status = 'VERIFIED'
+                      AND active
+                      FOR NO KEY UPDATE) AS e
         ), open AS (
-            SELECT a.id, a.enrollment_id, a.status
-              FROM holder
-              JOIN auth_attempts AS a ON a.enrollment_id = holder.id
-             WHERE a.status IN ('PENDING', 'READ')
-             ORDER BY a.enrollment_id
-               FOR UPDATE OF a
+            -- By id, as everybody locks several attempts.
+            SELECT holder.*, a.first
+              FROM (SELECT * FROM holder ORDER BY open_id) AS holder
+             CROSS JOIN LATERAL (
+                   SELECT status = 'PENDING' AS first
+                     FROM auth_attempts
+                    WHERE id = holder.open_id
+                      AND status IN ('PENDING', 'READ')
+                      FOR NO KEY UPDATE) AS a
         ), spent AS (
             -- Of two polls with one token at the same moment, one gets the attempt.
             INSERT INTO spent_device_proofs (enrollment_id, token_digest, spent_at)
-            SELECT asked.enrollment_id, asked.device_token_digest, asked.at
+            SELECT enrollment_id, device_token_digest, ($1::timestamptz[])[place]
               FROM open
-              JOIN asked USING (enrollment_id)
                 ON CONFLICT DO NOTHING
             RETURNING enrollment_id
         ), claimed AS (
             UPDATE auth_attempts AS a
-               SET status = 'READ', read_at = coalesce(a.read_at, asked.at)
+               SET status = 'READ', read_at = coalesce(a.read_at, ($1::timestamptz[])[open.place])
               FROM open
-              JOIN spent USING (enrollment_id)
-              JOIN asked USING (enrollment_id)
-             WHERE a.id = open.id
-               AND a.status IN ('PENDING', 'READ')
-               AND a.expires_at > asked.at
-            RETURNING a.id, a.enrollment_id, a.status, a.proof_token_sealed, a.challenge_sealed,
-                      a.context_title, a.context_message, a.deny_reason, a.created_at, a.expires_at,
-                      open.status = 'PENDING' AS first
+             WHERE a.id = open.open_id
+               AND open.enrollment_id = ANY (ARRAY(TABLE spent))
+            RETURNING a.id, a.organization_id, a.enrollment_id, a.status, a.proof_token_sealed,
+                      a.challenge_sealed, a.context_title, a.context_message, a.deny_reason, a.created_at,
+                      a.expires_at, open.place, open.first, open.signing_key_id AS signer_id,
+                      (SELECT k.private_key_sealed
+                         FROM integration_signing_keys AS k
+                        WHERE k.id = open.signing_key_id) AS private_key_sealed
         ), audited AS (
             INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id, organization_id,
                                       event, result, target_kind, target_id)
-            SELECT at, surface, actor_kind, actor_id, address, request_id, organization_id,
+            SELECT ($1::timestamptz[])[place], ($2::text[])[place], ($3::text[])[place], ($4::text[])[place],
+                   ($5::text[])[place], ($6::text[])[place], organization_id,
                    CASE WHEN first THEN 'auth_attempt.read' ELSE 'auth_attempt.read_again' END,
                    'ok', 'auth_attempt', id::text
               FROM claimed
-              JOIN asked USING (enrollment_id)
         )
         SELECT asked.place,
                asked.token_spent
-                   OR (open.id IS NOT NULL AND spent.enrollment_id IS NULL) AS token_spent,
+                   OR (asked.place = ANY (ARRAY(SELECT place FROM open)) AND claimed.id IS NULL)
+                   AS token_spent,
                claimed.id, claimed.enrollment_id, claimed.status, claimed.proof_token_sealed,
                claimed.challenge_sealed, claimed.context_title, claimed.context_message, claimed.deny_reason,
-               claimed.created_at, claimed.expires_at,
-               k.id AS signer_id, k.private_key_sealed
+               claimed.created_at, claimed.expires_at, claimed.signer_id, claimed.private_key_sealed
           FROM asked
-          LEFT JOIN open USING (enrollment_id)
-          LEFT JOIN spent USING (enrollment_id)
-          LEFT JOIN claimed USING (enrollment_id)
-          LEFT JOIN integration_signing_keys AS k
-            ON k.id = asked.signing_key_id
-           AND claimed.id IS NOT NULL
+          LEFT JOIN claimed USING (place)
         """,
         *columns(polls),
     )
@@ -460,17 +476,23 @@ async def select_question(conn: Connection, attempt_id: int) -> Question | None:
 async def _select_questions(conn: Connection, wanted: Sequence[tuple[int]]) -> Sequence[Question | None]:
     rows = await conn.fetch(
         """
-        SELECT a.id, a.enrollment_id, a.status, a.proof_token_sealed, a.challenge_sealed, a.context_title,
-               a.context_message, a.deny_reason, a.created_at, a.expires_at, a.organization_id,
-               e.device_key, e.status = 'VERIFIED' AND e.active AND e.locked_at IS NULL
-                   AND i.active AND o.active AS can_answer,
-               k.id AS signer_id, k.private_key_sealed
-          FROM unnest($1::int[]) AS wanted (id)
-          JOIN auth_attempts AS a ON a.id = wanted.id
-          JOIN enrollments AS e ON e.id = a.enrollment_id
-          JOIN integrations AS i ON i.id = a.integration_id
-          JOIN organizations AS o ON o.id = a.organization_id
-          JOIN integration_signing_keys AS k ON k.id = coalesce(e.signing_key_id, i.signing_key_id)
+        SELECT found.*
+          -- Behind a SELECT one plan is as good for one as for many, and is made once.
+          FROM unnest((SELECT $1::int[])) AS wanted (id)
+         CROSS JOIN LATERAL (
+               SELECT a.id, a.enrollment_id, a.status, a.proof_token_sealed, a.challenge_sealed,
+                      a.context_title, a.context_message, a.deny_reason, a.created_at, a.expires_at,
+                      a.organization_id, e.device_key,
+                      e.status = 'VERIFIED' AND e.active AND e.locked_at IS NULL
+                          AND i.active AND o.active AS can_answer,
+                      k.id AS signer_id, k.private_key_sealed
+                 FROM auth_attempts AS a
+                 JOIN enrollments AS e ON e.id = a.enrollment_id
+                 JOIN integrations AS i ON i.id = a.integration_id
+                 JOIN organizations AS o ON o.id = a.organization_id
+                 JOIN integration_signing_keys AS k ON k.id = coalesce(e.signing_key_id, i.signing_key_id)
+                WHERE a.id = wanted.id
+                LIMIT 1) AS found
         """,
         *columns(wanted),
     )
@@ -523,70 +545,68 @@ async def _update_answered(conn: Connection, answers: Sequence[Answer]) -> Seque
     """As `update_answered`, for answers of different enrollments."""
     rows = await conn.fetch(
         """
-        WITH answer AS MATERIALIZED (
-            SELECT *
-              FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                          $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::int[])
-                AS answer (at, surface, actor_kind, actor_id, address, request_id,
-                           attempt_id, enrollment_id, status, device_signature, deny_reason, max_failures)
-        ), holder AS (
+        WITH holder AS MATERIALIZED (
             -- The enrollments before their attempts, and by id: as everybody locks them.
-            SELECT e.id
-              FROM answer
-              JOIN enrollments AS e ON e.id = answer.enrollment_id
-             ORDER BY e.id
-               FOR NO KEY UPDATE OF e
+            SELECT answer.*
+              FROM (SELECT *
+                      -- Behind a SELECT one plan is as good for one answer as for many, and is made once.
+                      FROM unnest((SELECT $7::int[]), $8::int[]) WITH ORDINALITY
+                        AS answer (attempt_id, enrollment_id, place)
+                     ORDER BY enrollment_id) AS answer
+             CROSS JOIN LATERAL (
+                   SELECT FROM enrollments WHERE id = answer.enrollment_id FOR NO KEY UPDATE) AS e
         ), decided AS (
+            -- By id, as everybody locks several attempts.
             UPDATE auth_attempts AS a
-               SET status = answer.status, ended_at = answer.at, device_signature = answer.device_signature,
-                   deny_reason = answer.deny_reason
-              FROM answer
-              JOIN holder ON holder.id = answer.enrollment_id
-             WHERE a.id = answer.attempt_id
-               AND a.enrollment_id = holder.id
+               SET status = ($9::text[])[holder.place], ended_at = ($1::timestamptz[])[holder.place],
+                   device_signature = ($10::text[])[holder.place], deny_reason = ($11::text[])[holder.place]
+              FROM (SELECT * FROM holder ORDER BY attempt_id) AS holder
+             WHERE a.id = holder.attempt_id
+               AND a.enrollment_id = holder.enrollment_id
                AND a.status = 'READ'
-               AND a.expires_at > answer.at
-            RETURNING a.id, a.enrollment_id, a.organization_id, a.status, a.deny_reason,
-                      a.challenge_sealed IS NOT NULL AS with_number, answer.max_failures,
-                      answer.at, answer.surface, answer.actor_kind, answer.actor_id, answer.address,
-                      answer.request_id
+               AND a.expires_at > ($1::timestamptz[])[holder.place]
+            RETURNING a.id, a.enrollment_id, a.organization_id, a.status, a.ended_at, a.deny_reason,
+                      a.challenge_sealed IS NOT NULL AS with_number, holder.place
         ), noted AS (
             UPDATE enrollments AS e
-               SET last_used_at = decided.at,
+               SET last_used_at = decided.ended_at,
                    -- An approval that asked for no number proves nothing about guessed ones.
                    failures = CASE WHEN decided.status = 'ACCEPTED' AND decided.with_number THEN 0
                                    WHEN decided.status = 'INVALID' THEN e.failures + 1
                                    ELSE e.failures END,
-                   locked_at = CASE WHEN decided.status = 'INVALID' AND e.failures + 1 >= decided.max_failures
-                                    THEN coalesce(e.locked_at, decided.at) ELSE e.locked_at END,
+                   locked_at = CASE WHEN decided.status = 'INVALID'
+                                         AND e.failures + 1 >= ($12::int[])[decided.place]
+                                    THEN coalesce(e.locked_at, decided.ended_at)
+                                    ELSE e.locked_at END,
                    quiet_since = CASE WHEN decided.status = 'ACCEPTED' THEN NULL
                                       WHEN decided.deny_reason = 'FRAUD'
-                                      THEN coalesce(e.quiet_since, decided.at)
+                                      THEN coalesce(e.quiet_since, decided.ended_at)
                                       ELSE e.quiet_since END
               FROM decided
              WHERE e.id = decided.enrollment_id
-            RETURNING e.id, e.failures, e.locked_at
+            RETURNING e.id, e.organization_id, e.failures, e.locked_at = decided.ended_at AS locked_now,
+                      decided.place
         ), audited AS (
             INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id, organization_id,
                                       event, result, target_kind, target_id, data)
-            SELECT at, surface, actor_kind, actor_id, address, request_id, organization_id,
-                   'auth_attempt.' || lower(status), CASE status WHEN 'INVALID' THEN 'refused' ELSE 'ok' END,
-                   'auth_attempt', id::text,
-                   jsonb_strip_nulls(jsonb_build_object('deny_reason', deny_reason))
-              FROM decided
-             UNION ALL
-            SELECT at, surface, actor_kind, actor_id, address, request_id, organization_id,
-                   'enrollment.locked', 'ok', 'enrollment', noted.id::text,
-                   jsonb_build_object('failures', noted.failures)
-              FROM decided
-              JOIN noted ON noted.id = decided.enrollment_id
-             WHERE noted.locked_at = decided.at
-             UNION ALL
-            SELECT at, surface, actor_kind, actor_id, address, request_id, organization_id,
-                   'enrollment.fraud_reported', 'ok', 'enrollment', enrollment_id::text,
-                   jsonb_build_object('auth_attempt_id', id)
-              FROM decided
-             WHERE deny_reason = 'FRAUD'
+            SELECT ($1::timestamptz[])[place], ($2::text[])[place], ($3::text[])[place], ($4::text[])[place],
+                   ($5::text[])[place], ($6::text[])[place], organization_id,
+                   event, result, target_kind, target_id::text, data
+              FROM (SELECT place, organization_id, 'auth_attempt.' || lower(status) AS event,
+                           CASE status WHEN 'INVALID' THEN 'refused' ELSE 'ok' END AS result,
+                           'auth_attempt' AS target_kind, id AS target_id,
+                           jsonb_strip_nulls(jsonb_build_object('deny_reason', deny_reason)) AS data
+                      FROM decided
+                     UNION ALL
+                    SELECT place, organization_id, 'enrollment.locked', 'ok', 'enrollment', id,
+                           jsonb_build_object('failures', failures)
+                      FROM noted
+                     WHERE locked_now
+                     UNION ALL
+                    SELECT place, organization_id, 'enrollment.fraud_reported', 'ok', 'enrollment',
+                           enrollment_id, jsonb_build_object('auth_attempt_id', id)
+                      FROM decided
+                     WHERE deny_reason = 'FRAUD') AS happened
         )
         SELECT id FROM decided
         """,
@@ -605,13 +625,10 @@ async def lock_enrollments_of_same_user(conn: Connection, enrollment_id: int) ->
         """
         SELECT
           FROM enrollments
-         WHERE id IN (SELECT $1::int
-                       UNION
-                      SELECT other.id
-                        FROM enrollments AS reporter
-                        JOIN enrollments AS other ON other.integration_id = reporter.integration_id
-                                                 AND other.user_identifier = reporter.user_identifier
-                       WHERE reporter.id = $1)
+         WHERE id = $1
+            OR (integration_id, user_identifier) = (SELECT integration_id, user_identifier
+                                                      FROM enrollments
+                                                     WHERE id = $1)
          ORDER BY id
            FOR NO KEY UPDATE
         """,
@@ -623,23 +640,27 @@ async def update_expired_of_same_user(conn: Connection, origin: Origin, enrollme
     """The open attempts of all enrollments of this one's user at its integration are EXPIRED; their ids."""
     rows = await conn.fetch(
         """
-        WITH open AS (
+        WITH found AS (
+            SELECT (SELECT a.id
+                      FROM auth_attempts AS a
+                     WHERE CASE WHEN a.ended_at IS NULL THEN a.enrollment_id END = e.id)
+              FROM enrollments AS e
+             WHERE (e.integration_id, e.user_identifier) = (SELECT integration_id, user_identifier
+                                                              FROM enrollments
+                                                             WHERE id = $7)
+        ), open AS (
             -- By id, as everybody locks several attempts.
-            SELECT a.id
-              FROM enrollments reporter
-              JOIN enrollments other ON other.integration_id = reporter.integration_id
-                                    AND other.user_identifier = reporter.user_identifier
-              JOIN auth_attempts a ON a.enrollment_id = other.id AND a.status IN ('PENDING', 'READ')
-             WHERE reporter.id = $7
-             ORDER BY a.id
-               FOR NO KEY UPDATE OF a
+            SELECT id
+              FROM auth_attempts
+             WHERE id = ANY (ARRAY(TABLE found))
+               AND status IN ('PENDING', 'READ')
+             ORDER BY id
+               FOR NO KEY UPDATE
         ), expired AS (
-            UPDATE auth_attempts AS a
+            UPDATE auth_attempts
                SET status = 'EXPIRED', ended_at = $1
-              FROM open
-             WHERE a.id = open.id
-               AND a.status IN ('PENDING', 'READ')
-            RETURNING a.id, a.organization_id
+             WHERE id = ANY (ARRAY(TABLE open))
+            RETURNING id, organization_id
         ), audited AS (
             INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id, organization_id,
                                       event, result, target_kind, target_id, data)
@@ -714,16 +735,15 @@ async def update_all_expired(conn: Connection, origin: Origin, *, batch: int) ->
         WITH due AS (
             SELECT id
               FROM auth_attempts
-             WHERE status IN ('PENDING', 'READ')
-               AND expires_at <= $1
+             WHERE CASE WHEN ended_at IS NULL THEN expires_at END <= $1
+             ORDER BY CASE WHEN ended_at IS NULL THEN expires_at END
              LIMIT $7
                FOR UPDATE SKIP LOCKED
         ), expired AS (
             UPDATE auth_attempts
                SET status = 'EXPIRED', ended_at = $1
-              FROM due
-             WHERE auth_attempts.id = due.id
-            RETURNING auth_attempts.id, organization_id
+             WHERE id = ANY (ARRAY(TABLE due))
+            RETURNING id, organization_id
         ), audited AS (
             INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id, organization_id,
                                       event, result, target_kind, target_id, data)

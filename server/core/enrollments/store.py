@@ -217,13 +217,21 @@ async def _select_possessions(
     rows = await conn.fetch(
         """
         SELECT wanted.place, e.id, e.organization_id, e.device_key
-          FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY AS wanted (id, token_digest, place)
-          JOIN enrollments e ON e.id = wanted.id AND e.proof_token_digest = wanted.token_digest
-          JOIN integrations i ON i.id = e.integration_id AND i.active
-          JOIN organizations o ON o.id = e.organization_id AND o.active
-         WHERE e.status = 'VERIFIED'
-           AND e.active
-           AND e.locked_at IS NULL
+          -- Behind a SELECT one plan is as good for one as for many, and is made once.
+          FROM unnest((SELECT $1::int[]), $2::bytea[]) WITH ORDINALITY AS wanted (id, token_digest, place)
+         CROSS JOIN LATERAL (
+               SELECT e.id, e.organization_id, e.device_key
+                 FROM enrollments AS e
+                 JOIN integrations AS i ON i.id = e.integration_id
+                 JOIN organizations AS o ON o.id = e.organization_id
+                WHERE e.id = wanted.id
+                  AND e.proof_token_digest = wanted.token_digest
+                  AND e.status = 'VERIFIED'
+                  AND e.active
+                  AND e.locked_at IS NULL
+                  AND i.active
+                  AND o.active
+                LIMIT 1) AS e
         """,
         *columns(wanted),
     )
@@ -348,16 +356,15 @@ async def update_all_expired(conn: Connection, origin: Origin, *, batch: int) ->
         WITH due AS (
             SELECT id
               FROM enrollments
-             WHERE status IN ('CREATED', 'BOUND')
-               AND expires_at <= $1
+             WHERE CASE WHEN status IN ('CREATED', 'BOUND') THEN expires_at END <= $1
+             ORDER BY CASE WHEN status IN ('CREATED', 'BOUND') THEN expires_at END
              LIMIT $7
                FOR UPDATE SKIP LOCKED
         ), expired AS (
             UPDATE enrollments
                SET status = 'EXPIRED', challenge_sealed = NULL, updated_at = $1
-              FROM due
-             WHERE enrollments.id = due.id
-            RETURNING enrollments.id, organization_id
+             WHERE id = ANY (ARRAY(TABLE due))
+            RETURNING id, organization_id
         )
         INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id,
                                   organization_id, event, result, target_kind, target_id)
