@@ -11,9 +11,10 @@ for the rows that are left out. Only a statement that compares the key with a va
 the value up. Of an attempt's columns that change, the indexes know `ended_at` alone, so that reading one
 changes no index any more.
 
-Nobody is held up meanwhile: the new indexes are built and the old ones dropped CONCURRENTLY, outside of a
-transaction. A run that was cut short leaves indexes with names of their own, which the next run drops first.
-Afterwards processes of 0.1.0 go on, but a poll of theirs finds no index and reads the table.
+The new indexes are built CONCURRENTLY, outside of a transaction, while everything runs; one transaction then
+puts them into the old ones' places, for milliseconds in which nobody reads or writes the tables. A run that
+was cut short leaves indexes with names of their own, which the next run drops first. Afterwards processes of
+0.1.0 go on, but a poll of theirs finds no index and reads the table.
 """
 
 from alembic import op
@@ -56,11 +57,8 @@ def upgrade() -> None:
     with context.autocommit_block():
         for name, creation in INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}_new")
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}_old")
             op.execute(creation)
     for name in INDEXES:
-        op.execute(f"ALTER INDEX {name} RENAME TO {name}_old")
+        # Not CONCURRENTLY: while both are there, a violation is told by the old one's name, whatever that is.
+        op.execute(f"DROP INDEX {name}")
         op.execute(f"ALTER INDEX {name}_new RENAME TO {name}")
-    with context.autocommit_block():
-        for name in INDEXES:
-            op.execute(f"DROP INDEX CONCURRENTLY {name}_old")

@@ -134,8 +134,8 @@ class Connections:
         self._waiters.append(waiter)
         try:
             return await waiter
-        except BaseException as gave_up:
-            if waiter.cancelled() or isinstance(gave_up, TimeoutError):
+        except BaseException:
+            if waiter.cancelled() or waiter.exception() is not None:
                 with suppress(ValueError):
                     self._waiters.remove(waiter)
             elif (conn := waiter.result()) is not None:

@@ -7,6 +7,7 @@ nobody.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -52,7 +53,7 @@ class Gatherings(Generic[Conn]):
 class _Gathering(Generic[Conn]):
     """Those who ask for the same thing."""
 
-    __slots__ = ("_acquire", "_loop", "_run", "_stirred", "_tasks", "_waiting")
+    __slots__ = ("_acquire", "_context", "_loop", "_run", "_stirred", "_tasks", "_waiting")
 
     def __init__(self, run: Run, acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> None:
         self._run = run
@@ -61,6 +62,8 @@ class _Gathering(Generic[Conn]):
         self._waiting: list[_Asked] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._stirred = False
+        # Not the context of whoever happens to ask first: it would live on, and be logged from, for others.
+        self._context = contextvars.Context()
 
     def ask(self, item: object, key: Hashable) -> asyncio.Future[Any]:
         answer = self._loop.create_future()
@@ -68,15 +71,15 @@ class _Gathering(Generic[Conn]):
         if not self._stirred and len(self._tasks) < MOST_UNDER_WAY:
             self._stirred = True
             # Whoever is ready to run at this moment comes before it, and may ask too.
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._begin, context=self._context)
         return answer
 
     def _begin(self) -> None:
         self._stirred = False
-        while self._waiting and len(self._tasks) < MOST_UNDER_WAY:
-            task = self._loop.create_task(self._answer(self._next()))
+        while len(self._tasks) < MOST_UNDER_WAY and (batch := self._next()):
+            task = self._loop.create_task(self._answer(batch), context=self._context)
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._ended, context=self._context)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -106,10 +109,8 @@ class _Gathering(Generic[Conn]):
         except Exception as failure:  # noqa: BLE001 - it belongs to those who asked
             if len(batch) == 1:
                 _fail(batch[0], failure)
-                return
-            # One of them may be to blame, and the statement that failed has changed nothing.
-            for asked in batch:
-                await self._answer([asked])
+            else:
+                await self._answer_each(batch)
         else:
             for asked, answer in zip(batch, found, strict=True):
                 if not asked.answer.done():
@@ -118,6 +119,12 @@ class _Gathering(Generic[Conn]):
             # Only when this task was interrupted is anybody left, and nobody else will answer.
             for asked in batch:
                 asked.answer.cancel()
+
+    async def _answer_each(self, batch: list[_Asked]) -> None:
+        """One of them may be to blame for a statement that failed, which has changed nothing."""
+        for asked in batch:
+            if not asked.answer.done():
+                await self._answer([asked])
 
 
 def _fail(asked: _Asked, failure: Exception) -> None:

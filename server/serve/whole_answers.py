@@ -44,7 +44,7 @@ class WholeAnswers:
                 return
         else:
             head, self._head = self._head, None
-            if not message.get("more_body", False):
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
                 whole = _whole(cycle, head, message.get("body", b""))
                 if whole is not None:
                     _answer(cycle, whole)

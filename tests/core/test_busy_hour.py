@@ -256,11 +256,3 @@ def a_new_attempt(enrollment: asyncpg.Record, attempt_id: int) -> NewAttempt:
         request_digest=token_bytes(32),
         keys_since=datetime.now(UTC) - timedelta(days=1),
     )
-
-
-async def rows_read(conn: asyncpg.Connection) -> Counter[str]:
-    """How many rows of each table this transaction has read until now, with or without use for them."""
-    rows = await conn.fetch(
-        "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS read FROM pg_stat_xact_user_tables"
-    )
-    return Counter({row["relname"]: row["read"] for row in rows})

@@ -104,7 +104,19 @@ async def test_who_goes_away_before_is_not_asked_for(database: Database) -> None
 
     assert await staying == 4
     assert gone.cancelled()
-    assert all(batch in ([2], [1, 2]) for batch in run.batches)
+    assert run.batches == [[2]]
+
+
+async def test_when_everybody_has_gone_nothing_is_asked(database: Database) -> None:
+    run = Doubling()
+    gone = asyncio.ensure_future(together(database.singly(), run, (1, "x"), key=1))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait((gone,))
+    await asyncio.sleep(0.05)
+
+    assert run.batches == []
+    assert await ask(database, run, 2) == [4]
 
 
 async def test_in_a_transaction_everybody_asks_alone(database: Database) -> None:

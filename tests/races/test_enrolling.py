@@ -1,8 +1,14 @@
 """Many bind, verify or register at the same moment."""
 
-from server.base.errors import EnrollmentAlreadyBound, EnrollmentStateConflict, EnrollmentVerifyFailed
+from server.base.errors import (
+    AttemptBindingFailed,
+    EnrollmentAlreadyBound,
+    EnrollmentPushAddressFailed,
+    EnrollmentStateConflict,
+    EnrollmentVerifyFailed,
+)
 from tests.races.together import Processes, at_once
-from tests.support.phone import Ed25519Key
+from tests.support.phone import Ed25519Key, new_proof_token
 
 ROUNDS = range(8)
 
@@ -115,3 +121,21 @@ async def test_phones_that_swap_their_addresses_do_not_wait_for_each_other_for_e
         )
 
         assert len(outcomes.results) == 2
+
+
+async def test_a_poll_and_a_new_address_with_one_token_do_not_wait_for_each_other(
+    processes: Processes,
+) -> None:
+    """One of them spends the token. Had they crossed, PostgreSQL would end one after a second."""
+    phone = await processes.one.enrolled_phone()
+    for turn in ROUNDS:
+        await processes.one.ask(phone)
+        token = new_proof_token()
+
+        outcomes = await at_once(
+            processes.one.poll(phone.poll_body(token)),
+            processes.other.register(phone.push_address_body("APNS", f"address {turn}", token)),
+        )
+
+        assert len(outcomes.results) == 1
+        assert outcomes.refused_as <= {AttemptBindingFailed, EnrollmentPushAddressFailed}

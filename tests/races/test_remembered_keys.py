@@ -86,6 +86,26 @@ async def test_a_wait_that_is_held_ends_when_its_key_is_revoked(both: Both, wher
         assert (await wait).status_code == 401
 
 
+async def test_waits_whose_key_was_revoked_are_no_failed_guesses(
+    databases: tuple[Database, Database],
+) -> None:
+    """However many they are, each is told the same, and nobody else at the address is kept out for them."""
+    product = a_product(databases[0], limit_failed_keys="3/60")
+    party = await product.relying_party()
+    attempts = [(await party.ask(await product.enrolled_phone(party)))["authAttemptId"] for _ in range(8)]
+    waits = [asyncio.create_task(party.wait(attempt_id, timeout=30)) for attempt_id in attempts]
+    await waits_held(product.gateway, 8)
+    async with databases[0].acquire() as conn:
+        key_id = await conn.fetchval("SELECT id FROM api_keys WHERE key_id = $1", party.key_id)
+
+    await product.made(revoke_api_key, command=RevokeApiKey(key_id))
+
+    async with asyncio.timeout(SOON):
+        assert [(await wait).status_code for wait in waits] == [401] * 8
+    assert [(await party.wait(7)).status_code for _ in range(4)] == [401, 401, 401, 429]
+    await product.http.aclose()
+
+
 async def test_no_call_that_begins_after_the_revocation_is_served(both: Both) -> None:
     """However many looks were under way: at the process that revoked at once, at the other once it hears."""
     revoked = asyncio.Event()

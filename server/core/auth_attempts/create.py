@@ -92,8 +92,8 @@ async def create_attempt(work: Work, command: CreateAttempt) -> Attempt:
         InvalidFields: A text is too long, holds control characters, or the title holds `|`.
         AttemptCreateInvalid: It is not clear for whom the attempt is.
         EnrollmentForbidden: The id is unknown, or another integration's.
-        EnrollmentInactive: The enrollment is not verified, not active, or locked, or its integration is not
-            active.
+        EnrollmentInactive: The enrollment is not verified, not active, or locked, or its integration or
+            tenant is not active.
         IdempotencyKeyReused: The key came before with another request.
 
     Source: docs/protocol/wire.md, 3.2 and 0.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from server.base.errors import AttemptBindingFailed
 from server.core.auth_attempts.model import proof_token_purpose
 from server.core.auth_attempts.store import Poll, claim_open_attempt
-from server.core.enrollments.prove import DeviceProof, recognize_phone
+from server.core.enrollments.prove import DeviceProof, forget_phone, recognize_phone
 from server.core.integrations.signing import sign
 from server.core.work import Work
 from server.crypto.payloads import pending_request, pending_response
@@ -53,6 +53,7 @@ async def fetch_pending(work: Work, command: FetchPending) -> PendingAttempt | N
     )
     polled = await claim_open_attempt(work.conn, poll)
     if polled is None:
+        forget_phone(phone)
         await work.meter.unproved()
         raise AttemptBindingFailed
     if polled.token_spent:

@@ -160,8 +160,10 @@ async def _insert_attempts(
              CROSS JOIN LATERAL (
                    SELECT attempt_ttl_seconds, challenge_digits
                      FROM integrations
-                    WHERE id = asked.integration_id
-                      AND active
+                     JOIN organizations AS o ON o.id = organization_id
+                    WHERE integrations.id = asked.integration_id
+                      AND integrations.active
+                      AND o.active
                     LIMIT 1) AS i
              CROSS JOIN LATERAL (
                    SELECT id, organization_id, challenge_required
@@ -198,6 +200,8 @@ async def _insert_attempts(
                    ($1::timestamptz[])[place]
               FROM addressee
              WHERE ($19::bytea[])[place] IS NOT NULL
+             -- In one order, so that two statements with the same keys do not wait for each other.
+             ORDER BY integration_id, ($19::bytea[])[place]
         ), audited AS (
             INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id, organization_id,
                                       event, result, target_kind, target_id, data)
@@ -257,9 +261,11 @@ async def select_addressees(
     rows = await conn.fetch(
         """
         SELECT e.user_identifier, i.challenge_digits,
-               e.status = 'VERIFIED' AND e.active AND e.locked_at IS NULL AND i.active AS can_be_asked
+               e.status = 'VERIFIED' AND e.active AND e.locked_at IS NULL
+                   AND i.active AND o.active AS can_be_asked
           FROM enrollments AS e
           JOIN integrations AS i ON i.id = e.integration_id
+          JOIN organizations AS o ON o.id = e.organization_id
          WHERE e.integration_id = $1
            AND (e.id = $2
                 OR ($2::int IS NULL AND e.user_identifier = $3 AND e.status = 'VERIFIED' AND e.active))

@@ -95,8 +95,9 @@ async def recognize_phone(
     """As `prove_possession`, without a look at the database for a phone whose proof was good before.
 
     So the enrollment may have been deactivated or bound anew since: the caller's statement must ask for an
-    active enrollment with the proof token and the device key of the outcome. What is remembered never
-    refuses: a proof that does not agree with it is checked against the database.
+    active enrollment with the proof token and the device key of the outcome, and where it finds none,
+    `forget_phone`. What is remembered never refuses: a proof that does not agree with it is checked against
+    the database.
     """
     device_token = proof.device_token.reveal()
     known = _known.get(proof.enrollment_id)
@@ -114,6 +115,12 @@ async def recognize_phone(
     if len(_known) > KNOWN_PHONES:
         _known.popitem(last=False)
     return phone
+
+
+def forget_phone(phone: KnownPhone) -> None:
+    """*phone*, of which no active enrollment is left, is a stranger from now on."""
+    if _known.get(phone.enrollment_id) is phone:
+        del _known[phone.enrollment_id]
 
 
 _known: OrderedDict[int, KnownPhone] = OrderedDict()

@@ -45,11 +45,12 @@ async def register_push_address(work: Work, command: RegisterPushAddress) -> Non
     phone = await prove_possession(work, command.proof, signed, EnrollmentPushAddressFailed)
     enrollment_id = phone.enrollment_id
     address_digest = digest(address)
+    # The enrollment before the spent token, as a poll takes them.
+    await lock_push_address(work.conn, enrollment_id, command.provider, address_digest)
     if not await insert_spent_proof(
         work.conn, enrollment_id, digest(command.proof.device_token.reveal()), work.now
     ):
         raise EnrollmentPushAddressFailed
-    await lock_push_address(work.conn, enrollment_id, command.provider, address_digest)
     for other_id, organization_id in await delete_push_address(
         work.conn, enrollment_id, command.provider, address_digest, work.now
     ):

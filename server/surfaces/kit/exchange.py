@@ -66,6 +66,10 @@ class Line(Protocol):
         """
 
 
+async def _nobody(exchange: "Exchange") -> Principal:
+    return exchange.nobody()
+
+
 class Exchange:
     """One request while it is answered.
 
@@ -138,7 +142,7 @@ class Exchange:
         self.principal: Principal | None = None
         self.error_code: str | None = None
         self.error_cause: str | None = None
-        self.recheck: Callable[[Exchange], Awaitable[Principal]] | None = None
+        self.recheck: Callable[[Exchange], Awaitable[Principal]] = _nobody
         # What is published when the guard might no longer find its caller.
         self.caller_topics: tuple[str, ...] = ()
         self._address: str | None = UNREAD

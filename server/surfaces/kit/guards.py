@@ -70,9 +70,13 @@ async def _operator_key(exchange: Exchange) -> Principal:
 async def _count_failure(exchange: Exchange) -> None:
     """A wrong key is counted against its address. After the look: a right one is never refused for others.
 
+    A key that was right when the request came, and was revoked while it waited, is nobody's guess.
+
     Raises:
         TooManyRequests: The address sent too many wrong ones.
     """
+    if exchange.principal is not None:
+        return
     standing = await exchange.serving.limiter.hit(FAILED_KEYS, bucket_of(exchange.address))
     if not standing.allowed:
         exchange.show(standing)

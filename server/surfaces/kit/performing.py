@@ -87,8 +87,7 @@ async def perform_until(
                     if core.stopping.is_set():
                         break
                 last = loop.time() >= deadline
-                if exchange.recheck is not None:
-                    exchange.principal = await exchange.recheck(exchange)
+                exchange.principal = await exchange.recheck(exchange)
                 outcome = await core.perform_at_once(action, command, actor=exchange.caller)
                 if last or done(outcome):
                     return outcome

@@ -175,6 +175,34 @@ async def test_when_the_client_leaves_the_wait_is_over(client: Client) -> None:
     assert door(1).looks == 1
 
 
+@pytest.mark.parametrize("order", ["wakes, leaves", "leaves, wakes"])
+async def test_who_leaves_as_it_is_woken_is_neither_answered_nor_cancelled(
+    client: Client, order: str
+) -> None:
+    request = await waiting(client)
+
+    for event in order.split(", "):
+        if event == "leaves":
+            request.leave()
+        else:
+            publish(client, "door:1")
+
+    await request.finish(1)
+    assert request.answer.body == b""
+    assert gauge(client) == 0
+
+
+async def test_a_wake_up_and_the_end_of_its_time_are_one_look_more(client: Client) -> None:
+    request = await waiting(client, seconds=1)
+    await asyncio.sleep(0.99)
+    for _ in range(20):
+        publish(client, "door:1")
+        await asyncio.sleep(0.001)
+
+    assert (await request.finish(1)).json()["title"] == "shut"
+    assert gauge(client) == 0
+
+
 async def test_a_process_holds_so_many_waits_and_no_more(make_settings: MakeSettings) -> None:
     client = Client(gateway_of(make_settings(max_waits=2)))
     requests = [await waiting(client, caller=str(number)) for number in (1, 2)]

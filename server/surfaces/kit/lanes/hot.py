@@ -86,7 +86,8 @@ class AsgiLine:
         announced = exchange.header("content-length")
         if announced is not None and announced.isdecimal() and int(announced) > settings.max_body_bytes:
             raise BodyTooLarge
-        body = b""
+        pieces: list[bytes] = []
+        size = 0
         deadline = _Deadline(settings.body_timeout_seconds)
         try:
             more = True
@@ -94,9 +95,10 @@ class AsgiLine:
                 message = await exchange.receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
-                # Joining grows with the square of the number of pieces, which the size limit bounds.
-                body += message.get("body", b"")
-                if len(body) > settings.max_body_bytes:
+                piece = message.get("body", b"")
+                pieces.append(piece)
+                size += len(piece)
+                if size > settings.max_body_bytes:
                     raise BodyTooLarge
                 more = message.get("more_body", False)
         except asyncio.CancelledError:
@@ -105,7 +107,7 @@ class AsgiLine:
             raise
         finally:
             deadline.close()
-        return body
+        return b"".join(pieces)
 
     async def linger(self, exchange: Exchange, subscription: Subscription, seconds: float) -> None:
         """The subscription was woken, or so many seconds have passed.
@@ -115,6 +117,8 @@ class AsgiLine:
         Raises:
             ClientGone: The client closed the connection.
         """
+        if subscription.take():
+            return
         exchange.rest()
         deadline = _Deadline(seconds)
         subscription.calls(deadline.reach)
