@@ -44,7 +44,8 @@ SPACING_SECONDS = 0.002
 HEARTBEAT_SECONDS = 15.0
 ANSWER_TIMEOUT_SECONDS = 10.0
 FIRST_RETRY_SECONDS = 0.05
-LONGEST_RETRY_SECONDS = 5.0
+# Statements work as soon as the database does: who waits at another process must not be deaf for longer.
+LONGEST_RETRY_SECONDS = 0.5
 CLOSE_TIMEOUT_SECONDS = 5.0
 
 SEND = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
@@ -328,11 +329,14 @@ class Wakeups:
     async def _listen_again(self) -> None:
         """This process listens again, or it is told to close before it could."""
         retry_seconds = FIRST_RETRY_SECONDS
+        tell = _log.warning
         while not self._closing.is_set():
             try:
                 await self._listen()
             except CONNECTING as cause:
-                _log.warning("wakeups.cannot_connect", cause=repr(cause), retry_seconds=retry_seconds)
+                tell("wakeups.cannot_connect", cause=repr(cause), retry_seconds=retry_seconds)
+                # Twice a second would be too often; that it listens again is told too.
+                tell = _log.debug
             except Exception:  # noqa: BLE001 - whatever it is, it must not leave this process deaf
                 _log.exception("wakeups.failed")
             else:
