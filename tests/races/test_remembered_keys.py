@@ -35,10 +35,10 @@ class Both:
             assert (await party.wait(7)).status_code == 404
 
 
-@pytest.fixture
-async def both(databases: tuple[Database, Database]) -> AsyncIterator[Both]:
+@pytest.fixture(params=["hot", "cold"])
+async def both(request: pytest.FixtureRequest, databases: tuple[Database, Database]) -> AsyncIterator[Both]:
     """The two, with a key that both have seen."""
-    here, there = a_product(databases[0]), a_product(databases[1])
+    here, there = (a_product(database, hot_lane=request.param == "hot") for database in databases)
     party = await here.relying_party()
     async with databases[0].acquire() as conn:
         key_id = await conn.fetchval("SELECT id FROM api_keys WHERE key_id = $1", party.key_id)

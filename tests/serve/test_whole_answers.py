@@ -36,10 +36,17 @@ ANSWERS: dict[str, list[Message]] = {
     "/smuggled": [start(200, sized(b"hello"), (b"x-one", b"1\r\nx-two: 2")), body(b"hello")],
     "/last": [start(200, sized(b"hello"), (b"connection", b"close")), body(b"hello")],
     "/unsized": [start(200), body(b"hello")],
+    "/unchanged": [start(304, (b"etag", b'"1"')), body(b"")],
+    "/twice": [start(204), start(200), body(b"")],
 }
 
 
-async def app(scope: Message, _: Receive, send: Send) -> None:
+async def app(scope: Message, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/read":
+        received = (await receive())["body"]
+        await send(start(200, sized(received)))
+        await send(body(received))
+        return
     if scope["path"] == "/crash":
         await send(start(200, sized(b"hello")))
         raise RuntimeError("between the head and the body")
@@ -135,6 +142,32 @@ async def test_an_answer_without_a_body_is_one_too(ask: Ask) -> None:
     assert len(pieces) == 1
     assert arrived.startswith(b"HTTP/1.1 204 No Content\r\n")
     assert arrived.endswith(b"\r\n\r\n")
+
+
+async def test_an_answer_that_nothing_changed_has_neither_body_nor_length(ask: Ask) -> None:
+    arrived, pieces = await ask("/unchanged")
+
+    assert len(pieces) == 1
+    assert arrived.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert b"content-length" not in arrived
+    assert arrived.endswith(b"\r\n\r\n")
+
+
+async def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(port: Port) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"hello")
+
+    assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+
+
+async def test_a_second_head_is_refused_as_uvicorn_does(ask: Ask) -> None:
+    arrived, _ = await ask("/twice")
+
+    assert arrived.count(b"HTTP/1.1") == 1
+    assert arrived.endswith(b"(closed)")
 
 
 async def test_a_connection_answers_again(port: Port) -> None:
