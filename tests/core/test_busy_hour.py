@@ -215,11 +215,11 @@ async def steps_together(conn: asyncpg.Connection) -> Sequence[tuple[str, Togeth
     )
     origin = Origin(datetime.now(UTC), "tests", "device", "1", None, None)
     polls = [
-        Poll(*origin, each["id"], each["proof_token_digest"], each["device_key"], token_bytes(32))
+        (*origin, *Poll(each["id"], each["proof_token_digest"], each["device_key"], token_bytes(32)))
         for each in strangers
     ]
     answers = [
-        Answer(*origin, each["attempt_id"], each["id"], AttemptStatus.ACCEPTED, "signature", None, 10)
+        (*origin, *Answer(each["attempt_id"], each["id"], AttemptStatus.ACCEPTED, "signature", None, 10))
         for each in strangers
     ]
     first, second = (

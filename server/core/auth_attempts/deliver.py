@@ -45,13 +45,12 @@ async def fetch_pending(work: Work, command: FetchPending) -> PendingAttempt | N
     """
     phone = await recognize_phone(work, command.proof, _signed, AttemptBindingFailed)
     poll = Poll(
-        *work.origin,
         enrollment_id=phone.enrollment_id,
         token_digest=phone.token_digest,
         device_key=phone.device_key,
         device_token_digest=digest(command.proof.device_token.reveal()),
     )
-    polled = await claim_open_attempt(work.conn, poll)
+    polled = await claim_open_attempt(work.conn, work.origin, poll)
     if polled is None:
         forget_phone(phone)
         await work.meter.unproved()

@@ -136,7 +136,6 @@ def _decision(work: Work, attempt: AttemptRow, command: RespondToAttempt) -> Att
 async def _decide(work: Work, question: Question, status: AttemptStatus, command: RespondToAttempt) -> None:
     """The decision stands, unless the attempt ended in the meantime."""
     answer = Answer(
-        *work.origin,
         attempt_id=question.attempt.id,
         enrollment_id=question.attempt.enrollment_id,
         status=status,
@@ -144,7 +143,7 @@ async def _decide(work: Work, question: Question, status: AttemptStatus, command
         deny_reason=command.deny_reason if status is AttemptStatus.REJECTED else None,
         max_failures=work.settings.max_failures,
     )
-    if not await update_answered(work.conn, answer):
+    if not await update_answered(work.conn, work.origin, answer):
         raise AttemptStateConflict
 
 

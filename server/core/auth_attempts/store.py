@@ -310,14 +310,8 @@ async def select_replay(
 
 
 class Poll(NamedTuple):
-    """A phone's question, after its proof: who asks, from where, with what."""
+    """A phone's question, after its proof: the parameters of `claim_open_attempt` after the origin."""
 
-    at: datetime
-    surface: str
-    actor_kind: str
-    actor_id: str
-    address: str | None
-    request_id: str | None
     enrollment_id: int
     token_digest: bytes
     device_key: bytes
@@ -343,17 +337,19 @@ _NOTHING_WAITS = Polled(token_spent=False, attempt=None, signer=None)
 _SPENT = Polled(token_spent=True, attempt=None, signer=None)
 
 
-async def claim_open_attempt(conn: Connection, poll: Poll) -> Polled | None:
+async def claim_open_attempt(conn: Connection, origin: Origin, poll: Poll) -> Polled | None:
     """The enrollment's open attempt, if there is one, is READ, and the device proof token spent.
 
     A READ one is handed out again. When nothing waits nothing is written. None: no active enrollment has
     this id, proof token and device key. Polls that arrive together share one statement.
     """
-    return await together(conn, _claim_open_attempts, poll, key=poll.enrollment_id)
+    return await together(conn, _claim_open_attempts, (*origin, *poll), key=poll.enrollment_id)
 
 
-async def _claim_open_attempts(conn: Connection, polls: Sequence[Poll]) -> Sequence[Polled | None]:
-    """As `claim_open_attempt`, for polls of different enrollments."""
+async def _claim_open_attempts(
+    conn: Connection, polls: Sequence[Sequence[object]]
+) -> Sequence[Polled | None]:
+    """As `claim_open_attempt`, for the members of origins and polls in a row, of different enrollments."""
     rows = await conn.fetch(
         """
         WITH asked AS MATERIALIZED (
@@ -516,19 +512,12 @@ async def _select_questions(conn: Connection, wanted: Sequence[tuple[int]]) -> S
 
 
 class Answer(NamedTuple):
-    """What a phone's owner decided, once the phone is proved.
+    """What a phone's owner decided: the parameters of `update_answered` after the origin.
 
     Args:
-        at: The instant of the decision.
         max_failures: After how many wrong numbers in a row the enrollment is locked.
     """
 
-    at: datetime
-    surface: str
-    actor_kind: str
-    actor_id: str
-    address: str | None
-    request_id: str | None
     attempt_id: int
     enrollment_id: int
     status: AttemptStatus
@@ -537,18 +526,18 @@ class Answer(NamedTuple):
     max_failures: int
 
 
-async def update_answered(conn: Connection, answer: Answer) -> bool:
+async def update_answered(conn: Connection, origin: Origin, answer: Answer) -> bool:
     """READ is answered, and what the answer means for its enrollment is done. False: it had ended.
 
     ACCEPTED ends quiet mode, and forgets earlier failures if it came with the right number. INVALID counts a
     failure, and locks the enrollment at `max_failures` in a row. A denial for FRAUD begins quiet mode.
     Answers that arrive together share one statement.
     """
-    return await together(conn, _update_answered, answer, key=answer.enrollment_id)
+    return await together(conn, _update_answered, (*origin, *answer), key=answer.enrollment_id)
 
 
-async def _update_answered(conn: Connection, answers: Sequence[Answer]) -> Sequence[bool]:
-    """As `update_answered`, for answers of different enrollments."""
+async def _update_answered(conn: Connection, answers: Sequence[Sequence[object]]) -> Sequence[bool]:
+    """As `update_answered`, for the members of origins and answers in a row, of different enrollments."""
     rows = await conn.fetch(
         """
         WITH holder AS MATERIALIZED (
@@ -614,12 +603,12 @@ async def _update_answered(conn: Connection, answers: Sequence[Answer]) -> Seque
                       FROM decided
                      WHERE deny_reason = 'FRAUD') AS happened
         )
-        SELECT id FROM decided
+        SELECT place FROM decided
         """,
         *columns(answers),
     )
-    decided = {row["id"] for row in rows}
-    return [answer.attempt_id in decided for answer in answers]
+    decided = {row["place"] for row in rows}
+    return [place in decided for place in range(1, len(answers) + 1)]
 
 
 async def lock_enrollments_of_same_user(conn: Connection, enrollment_id: int) -> None:
