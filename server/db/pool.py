@@ -16,10 +16,10 @@ from server.base.errors import Unavailable
 from server.db.connections import Connections
 from server.db.gathering import Gatherings
 from server.db.outages import CONNECTING, is_outage
-from server.db.statements import Connection, Row, SingleStatements, columns, together
+from server.db.statements import Connection, Row, SingleStatements, by_place, columns, together
 from server.db.wakeups import Wakeups
 
-__all__ = ["Connection", "Database", "Row", "columns", "together"]
+__all__ = ["Connection", "Database", "Row", "by_place", "columns", "together"]
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 30.0

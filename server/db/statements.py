@@ -1,6 +1,6 @@
 """Sending statements: in one transaction, each by itself, or one for many who ask the same at one moment."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -128,3 +128,13 @@ async def together(
 def columns(items: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
     """The members of *items*, which are alike and at least one, by column: what `unnest` takes."""
     return tuple(zip(*items, strict=True))
+
+
+def by_place(rows: Iterable[Row], read: Callable[[Row], Found], count: int) -> list[Found | None]:
+    """For each of *count* items what *read* makes of its row, None for one that has none.
+
+    Args:
+        rows: Each has its item's place, as `WITH ORDINALITY` counts from 1, in `place`.
+    """
+    found = {row["place"]: read(row) for row in rows}
+    return [found.get(place) for place in range(1, count + 1)]

@@ -30,22 +30,6 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def here(database_url: str) -> AsyncIterator[Wakeups]:
-    """The wake-ups of one process."""
-    database = await Database.open(database_url, connections=1, application_name="here")
-    yield database.wakeups
-    await database.close()
-
-
-@pytest.fixture
-async def there(database_url: str) -> AsyncIterator[Wakeups]:
-    """The wake-ups of another process on the same database."""
-    database = await Database.open(database_url, connections=1, application_name="there")
-    yield database.wakeups
-    await database.close()
-
-
-@pytest.fixture
 def kept(here: Wakeups, clock: Clock) -> Kept[str]:
     """Things by their numbers."""
     return Kept(here, "thing:", clock=clock)

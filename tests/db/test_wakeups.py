@@ -18,22 +18,6 @@ NOT = 0.1  # seconds in which what must not happen does not
 
 
 @pytest.fixture
-async def here(database_url: str) -> AsyncIterator[Wakeups]:
-    """The wake-ups of one process."""
-    database = await Database.open(database_url, connections=1, application_name="here")
-    yield database.wakeups
-    await database.close()
-
-
-@pytest.fixture
-async def there(database_url: str) -> AsyncIterator[Wakeups]:
-    """The wake-ups of another process on the same database."""
-    database = await Database.open(database_url, connections=1, application_name="there")
-    yield database.wakeups
-    await database.close()
-
-
-@pytest.fixture
 async def onlooker(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection of somebody who sees and may do everything."""
     conn = await asyncpg.connect(database_url)

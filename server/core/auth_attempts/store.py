@@ -19,7 +19,7 @@ from typing import NamedTuple
 from server.core.audit.events import Origin
 from server.core.auth_attempts.model import AttemptStatus, DenyReason
 from server.core.integrations.model import Signer
-from server.db.pool import Connection, Row, columns, together
+from server.db.pool import Connection, Row, by_place, columns, together
 
 # --- asking ---------------------------------------------------------------------------------------
 
@@ -223,16 +223,16 @@ async def _insert_attempts(
         """,
         *columns(attempts),
     )
-    found = {
-        row["place"]: CreatedAttempt(
-            enrollment_id=row["enrollment_id"],
-            challenged=row["challenged"],
-            expires_at=row["expires_at"],
-            superseded=row["superseded"],
-        )
-        for row in rows
-    }
-    return [found.get(place) for place in range(1, len(attempts) + 1)]
+    return by_place(rows, _created, len(attempts))
+
+
+def _created(row: Row) -> CreatedAttempt:
+    return CreatedAttempt(
+        enrollment_id=row["enrollment_id"],
+        challenged=row["challenged"],
+        expires_at=row["expires_at"],
+        superseded=row["superseded"],
+    )
 
 
 async def lock_addressees(
@@ -445,8 +445,7 @@ async def _claim_open_attempts(
         """,
         *columns(polls),
     )
-    found = {row["place"]: _polled(row) for row in rows}
-    return [found.get(place) for place in range(1, len(polls) + 1)]
+    return by_place(rows, _polled, len(polls))
 
 
 def _polled(row: Row) -> Polled:

@@ -33,21 +33,6 @@ class DeviceProof:
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPhone:
-    """What a good proof was checked against. That the enrollment is still active is not in it.
-
-    Args:
-        token_digest: Of the enrollment's proof token.
-        device_key: The phone's SPKI.
-    """
-
-    enrollment_id: int
-    organization_id: int
-    token_digest: bytes
-    device_key: bytes
-
-
 def enrollment_subject(enrollment_id: int) -> str:
     """The name under which a proved enrollment's requests are counted."""
     return f"enrollment:{enrollment_id}"
@@ -55,7 +40,7 @@ def enrollment_subject(enrollment_id: int) -> str:
 
 async def prove_possession(
     work: Work, proof: DeviceProof, signed: Callable[[str], bytes], refusal: type[AppError]
-) -> KnownPhone:
+) -> Possession:
     """The active enrollment whose proof token and device key the caller holds.
 
     A device proof token that is malformed is refused like a wrong one. The request is counted against the
@@ -75,23 +60,18 @@ async def prove_possession(
     phone = None
     if is_proof_token(device_token):
         token_digest = digest(proof.proof_token.reveal())
-        found = await select_possession(work.conn, proof.enrollment_id, token_digest)
-        phone = None if found is None else _as_known(found, token_digest)
-    if phone is None:
+        phone = await select_possession(work.conn, proof.enrollment_id, token_digest)
+    fault = None if phone is None else _fault(phone, signed(device_token), proof.signature)
+    if phone is None or fault is not None:
         await work.meter.unproved()
-        raise refusal
-    try:
-        load_device_key(phone.device_key).verify(signed(device_token), proof.signature)
-    except BadSignature as refused:
-        await work.meter.unproved()
-        raise refusal from refused
+        raise refusal from fault
     await _is_proved(work, phone)
     return phone
 
 
 async def recognize_phone(
     work: Work, proof: DeviceProof, signed: Callable[[str], bytes], refusal: type[AppError]
-) -> KnownPhone:
+) -> Possession:
     """As `prove_possession`, without a look at the database for a phone whose proof was good before.
 
     So the enrollment may have been deactivated or bound anew since: the caller's statement must ask for an
@@ -105,7 +85,7 @@ async def recognize_phone(
         known is not None
         and is_proof_token(device_token)
         and compare_digest(known.token_digest, digest(proof.proof_token.reveal()))
-        and _has_signed(known, signed(device_token), proof.signature)
+        and _fault(known, signed(device_token), proof.signature) is None
     ):
         _known.move_to_end(proof.enrollment_id)
         await _is_proved(work, known)
@@ -117,27 +97,25 @@ async def recognize_phone(
     return phone
 
 
-def forget_phone(phone: KnownPhone) -> None:
+def forget_phone(phone: Possession) -> None:
     """*phone*, of which no active enrollment is left, is a stranger from now on."""
     if _known.get(phone.enrollment_id) is phone:
         del _known[phone.enrollment_id]
 
 
-_known: OrderedDict[int, KnownPhone] = OrderedDict()
+# By enrollment, what good proofs were checked against. That the enrollment is still active is not in it.
+_known: OrderedDict[int, Possession] = OrderedDict()
 
 
-def _as_known(found: Possession, token_digest: bytes) -> KnownPhone:
-    return KnownPhone(found.enrollment_id, found.organization_id, token_digest, found.device_key)
-
-
-def _has_signed(phone: KnownPhone, message: bytes, signature: str) -> bool:
+def _fault(phone: Possession, message: bytes, signature: str) -> BadSignature | None:
+    """Why *signature* is not the phone's over *message*; None if it is."""
     try:
         load_device_key(phone.device_key).verify(message, signature)
-    except BadSignature:
-        return False
-    return True
+    except BadSignature as refused:
+        return refused
+    return None
 
 
-async def _is_proved(work: Work, phone: KnownPhone) -> None:
+async def _is_proved(work: Work, phone: Possession) -> None:
     work.prove_actor(Actor.DEVICE, str(phone.enrollment_id), phone.organization_id)
     await work.meter.proved(enrollment_subject(phone.enrollment_id))

@@ -10,7 +10,7 @@ from datetime import datetime
 from server.core.audit.events import Origin
 from server.core.enrollments.model import EnrollmentStatus, PushProvider, StorageTier
 from server.core.integrations.model import Signer
-from server.db.pool import Connection, Row, columns, together
+from server.db.pool import Connection, Row, by_place, columns, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Possession:
-    """An active enrollment, found by its proof token: what a phone's proof is checked against."""
+    """An enrollment that was active when it was found by its proof token: what a proof is checked against.
+
+    Args:
+        token_digest: Of its proof token.
+        device_key: Its phone's SPKI.
+    """
 
     enrollment_id: int
     organization_id: int
+    token_digest: bytes
     device_key: bytes
 
 
@@ -216,7 +222,7 @@ async def _select_possessions(
 ) -> Sequence[Possession | None]:
     rows = await conn.fetch(
         """
-        SELECT wanted.place, e.id, e.organization_id, e.device_key
+        SELECT wanted.place, wanted.token_digest, e.id, e.organization_id, e.device_key
           -- Behind a SELECT one plan is as good for one as for many, and is made once.
           FROM unnest((SELECT $1::int[]), $2::bytea[]) WITH ORDINALITY AS wanted (id, token_digest, place)
          CROSS JOIN LATERAL (
@@ -235,8 +241,11 @@ async def _select_possessions(
         """,
         *columns(wanted),
     )
-    found = {row["place"]: Possession(row["id"], row["organization_id"], row["device_key"]) for row in rows}
-    return [found.get(place) for place in range(1, len(wanted) + 1)]
+    return by_place(rows, _possession, len(wanted))
+
+
+def _possession(row: Row) -> Possession:
+    return Possession(row["id"], row["organization_id"], row["token_digest"], row["device_key"])
 
 
 async def select_active_by_token(conn: Connection, token_digest: bytes) -> tuple[int, Signer] | None:
