@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from server.commands import admin, demo, instance, keys
+from server.commands import admin, demo, instance, keys, outbox
 
 app = typer.Typer(
     name="countersign",
@@ -19,6 +19,7 @@ app.command()(instance.serve)
 app.command()(instance.worker)
 app.command()(instance.migrate)
 app.command()(instance.doctor)
+app.command()(outbox.outbox)
 app.command()(demo.demo)
 app.add_typer(admin.app, name="admin")
 app.add_typer(keys.app, name="keys")

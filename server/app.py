@@ -17,7 +17,17 @@ from server.crypto.key_file import load_key_file
 from server.crypto.sealing import KeyRing
 from server.db.pool import Database
 from server.jobs import runner
-from server.surfaces import ezkey_admin, ezkey_device, ezkey_integration, well_known
+from server.outbound.http import open_client
+from server.outbound.identity_providers.network import ProviderNetwork
+from server.surfaces import (
+    ezkey_admin,
+    ezkey_device,
+    ezkey_integration,
+    links,
+    protekt_account,
+    protekt_auth,
+    well_known,
+)
 from server.surfaces.kit.asgi import Receive, Scope, Send
 from server.surfaces.kit.gateway import Gateway
 from server.surfaces.kit.limits import Limiter
@@ -28,6 +38,9 @@ SURFACES = (
     ezkey_device.surface,
     ezkey_integration.surface,
     ezkey_admin.surface,
+    protekt_account.surface,
+    protekt_auth.surface,
+    links.surface,
     well_known.surface,
 )
 
@@ -106,14 +119,17 @@ class Countersign:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        client = open_client()
         try:
             limiter = Limiter(self._settings, self._metrics)
             core = await open_core(self._settings, database_url=self._database_url)
+            network = ProviderNetwork(client, plain_loopback=self._settings.mode == "development")
+            gateway = Gateway(core, SURFACES, self._settings, limiter, self._metrics, network)
         except Exception as failure:  # noqa: BLE001 - the server is told, and stops
             _log.exception("start.failed")
             await send({"type": "lifespan.startup.failed", "message": str(failure)})
             return
-        self._gateway = Gateway(core, SURFACES, self._settings, limiter, self._metrics)
+        self._gateway = gateway
         jobs = asyncio.create_task(runner.run(core), name="jobs") if self._settings.run_jobs else None
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -122,6 +138,7 @@ class Countersign:
             with suppress(asyncio.CancelledError):
                 await jobs
         await limiter.close()
+        await client.aclose()
         await close_core(core)
         await send({"type": "lifespan.shutdown.complete"})
 

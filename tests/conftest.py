@@ -24,6 +24,8 @@ from tests.support.database import DatabaseServer, Run, clear_dead_runs, databas
 from tests.support.phone import Given
 from tests.support.product import Product, a_product
 
+pytest_plugins = ["tests.support.identity_providers.fixtures"]
+
 RUN = pytest.StashKey[Run]()
 
 

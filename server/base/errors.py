@@ -4,8 +4,17 @@
     ├── requests        MalformedBody  InvalidFields  BodyTooLarge  UnsupportedMediaType  BodyTooSlow
     │                   RouteNotFound  MethodNotAllowed  TooManyRequests  TooManyWaits  InternalError
     │                   Unavailable
-    ├── callers         InvalidApiKey  InvalidOperatorKey
-    ├── organizations   TenantNotFound  TenantNameTaken  TenantInactive
+    ├── callers         InvalidApiKey  InvalidOperatorKey  InvalidManagementToken  InvalidAccessToken
+    │                   InsufficientScope  PermissionDenied
+    ├── organizations   TenantNotFound  TenantNameTaken  TenantInactive  OrganizationNotFound
+    │                   OrganizationNameTaken  MemberNotFound  MemberExists  LastOwner  InvitationInvalid
+    ├── projects        ProjectNotFound  RedirectNotAllowed
+    ├── principals      RealmNotFound  UserNotFound  EmailTaken  PhoneTaken  RegistrationClosed
+    ├── sign-in         InvalidCredentials  AccountDisabled  TooManyAttempts  InvalidSignIn  InvalidCode
+    │                   LinkUnknown  LinkUsed  LinkExpired  InvalidRefreshToken  SessionNotFound
+    │                   FactorNotFound  FactorExists  SecondFactorRequired  WrongPassword
+    ├── single sign-on  IdentityProviderUnknown  IdentityProviderTaken  SsoFailed
+    ├── messages        MessageTemplateNotFound
     ├── integrations    IntegrationNotFound  IntegrationNameTaken  IntegrationInactive
     ├── api keys        ApiKeyNotFound  TooManyApiKeys  ApiKeyRevoked  OperatorKeyNotFound
     │                   OperatorKeyRevoked
@@ -35,6 +44,8 @@ class Kind(Enum):
     CONFLICT = "conflict"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    USED = "used"
+    EXPIRED = "expired"
     UNSUPPORTED_MEDIA = "unsupported_media"
     LIMITED = "limited"
     UNAVAILABLE = "unavailable"
@@ -156,6 +167,30 @@ class InvalidOperatorKey(AppError):
     code, kind, title = "invalid_operator_key", Kind.UNAUTHENTICATED, "A valid operator key is needed"
 
 
+class InvalidManagementToken(AppError):
+    """No management token, or a wrong, expired or revoked one, or its holder is no member any more."""
+
+    code, kind, title = "invalid_management_token", Kind.UNAUTHENTICATED, "A valid management token is needed"
+
+
+class InvalidAccessToken(AppError):
+    """No access token, or one that is malformed, forged, expired, revoked or another project's: all alike."""
+
+    code, kind, title = "invalid_token", Kind.UNAUTHENTICATED, "A valid access token is needed"
+
+
+class InsufficientScope(AppError):
+    """The API key may not do this."""
+
+    code, kind, title = "insufficient_scope", Kind.FORBIDDEN, "The API key's scopes do not allow this"
+
+
+class PermissionDenied(AppError):
+    """The caller's role may not do this."""
+
+    code, kind, title = "permission_denied", Kind.FORBIDDEN, "Your role does not allow this"
+
+
 # --- organizations ---------------------------------------------------------------------------------
 
 
@@ -175,6 +210,216 @@ class TenantInactive(AppError):
     """The tenant was deactivated; nothing can be made in it."""
 
     code, kind, title = "tenant_inactive", Kind.CONFLICT, "The tenant is not active"
+
+
+class OrganizationNotFound(AppError):
+    """No organization of this kind has this id or name."""
+
+    code, kind, title = "organization_not_found", Kind.NOT_FOUND, "No such organization"
+
+
+class OrganizationNameTaken(AppError):
+    """Another organization has this name."""
+
+    code, kind, title = "organization_name_taken", Kind.CONFLICT, "Another organization has this name"
+
+
+class MemberNotFound(AppError):
+    """No member of the caller's organization has this id."""
+
+    code, kind, title = "member_not_found", Kind.NOT_FOUND, "No such member"
+
+
+class MemberExists(AppError):
+    """The address is a member's, or has an invitation that can still be accepted."""
+
+    code, kind, title = "member_exists", Kind.CONFLICT, "This address is a member or invited already"
+
+
+class LastOwner(AppError):
+    """An organization keeps at least one owner."""
+
+    code, kind, title = "last_owner", Kind.CONFLICT, "The last owner cannot be removed"
+
+
+class InvitationInvalid(AppError):
+    """No invitation has this token, or it was accepted, taken back or is past its time: all alike."""
+
+    code, kind, title = "invitation_invalid", Kind.INVALID_INPUT, "The invitation cannot be accepted"
+
+
+# --- projects --------------------------------------------------------------------------------------
+
+
+class ProjectNotFound(AppError):
+    """No project has this id, or it belongs to another organization."""
+
+    code, kind, title = "project_not_found", Kind.NOT_FOUND, "No such project"
+
+
+class RedirectNotAllowed(AppError):
+    """The URL is not under the project's redirect URL or one of its allowed origins."""
+
+    code, kind, title = "redirect_not_allowed", Kind.INVALID_INPUT, "The redirect URL is not allowed"
+
+
+# --- principals ------------------------------------------------------------------------------------
+
+
+class RealmNotFound(AppError):
+    """No realm has this id or name."""
+
+    code, kind, title = "realm_not_found", Kind.NOT_FOUND, "No such realm"
+
+
+class UserNotFound(AppError):
+    """No principal of the realm has this id."""
+
+    code, kind, title = "user_not_found", Kind.NOT_FOUND, "No such user"
+
+
+class EmailTaken(AppError):
+    """Another principal of the realm has this address."""
+
+    code, kind, title = "email_taken", Kind.CONFLICT, "This email address is taken"
+
+
+class PhoneTaken(AppError):
+    """Another principal of the realm has this number."""
+
+    code, kind, title = "phone_taken", Kind.CONFLICT, "This phone number is taken"
+
+
+class RegistrationClosed(AppError):
+    """The realm takes no new principals by themselves."""
+
+    code, kind, title = "registration_closed", Kind.FORBIDDEN, "Registration is closed"
+
+
+# --- sign-in ---------------------------------------------------------------------------------------
+
+
+class InvalidCredentials(AppError):
+    """Unknown identifier, wrong password, locked: all alike."""
+
+    code, kind, title = "invalid_credentials", Kind.UNAUTHENTICATED, "The email or password is incorrect"
+
+
+class AccountDisabled(AppError):
+    """The first factor was right, but the account is disabled."""
+
+    code, kind, title = "account_disabled", Kind.UNAUTHENTICATED, "The account is disabled"
+
+
+class TooManyAttempts(TooManyRequests):
+    """So many tries failed, or so many messages were asked for, that the next must wait. Whoever it is about.
+
+    Args:
+        limit: How many there may be.
+        retry_after_seconds: When the next may be made; at least 1.
+    """
+
+    code, kind, title = "too_many_attempts", Kind.LIMITED, "Too many attempts"
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds)
+        self.limit = limit
+
+
+class InvalidSignIn(AppError):
+    """No unfinished sign-in has this handle, or it is finished, given up or past its time: all alike."""
+
+    code, kind, title = "invalid_sign_in", Kind.INVALID_INPUT, "The sign-in cannot be continued"
+
+
+class InvalidCode(AppError):
+    """The code is wrong, used, past its time or was tried too often: all alike."""
+
+    code, kind, title = "invalid_code", Kind.INVALID_INPUT, "The code is not valid"
+
+
+class LinkUnknown(AppError):
+    """No link has this token."""
+
+    code, kind, title = "link_unknown", Kind.NOT_FOUND, "The link is not valid"
+
+
+class LinkUsed(AppError):
+    """The link was used before."""
+
+    code, kind, title = "link_used", Kind.USED, "The link was used before"
+
+
+class LinkExpired(AppError):
+    """The link is past its time."""
+
+    code, kind, title = "link_expired", Kind.EXPIRED, "The link has expired"
+
+
+class InvalidRefreshToken(AppError):
+    """No session can be continued with this refresh token. If it was used before, its session has ended."""
+
+    code, kind, title = "invalid_refresh_token", Kind.UNAUTHENTICATED, "The refresh token is not valid"
+
+
+class SessionNotFound(AppError):
+    """No open session of the caller has this id."""
+
+    code, kind, title = "session_not_found", Kind.NOT_FOUND, "No such session"
+
+
+class FactorNotFound(AppError):
+    """The principal has not set up this factor."""
+
+    code, kind, title = "factor_not_found", Kind.NOT_FOUND, "This factor is not set up"
+
+
+class FactorExists(AppError):
+    """The principal has this factor already."""
+
+    code, kind, title = "factor_exists", Kind.CONFLICT, "This factor is set up already"
+
+
+class SecondFactorRequired(AppError):
+    """The realm insists on a second factor, so the last one cannot be removed."""
+
+    code, kind, title = "mfa_required", Kind.FORBIDDEN, "The project requires a second factor"
+
+
+class WrongPassword(AppError):
+    """The current password, asked for again, is wrong."""
+
+    code, kind, title = "wrong_password", Kind.UNAUTHENTICATED, "The current password is incorrect"
+
+
+# --- single sign-on --------------------------------------------------------------------------------
+
+
+class IdentityProviderUnknown(AppError):
+    """The project has no identity provider by this name, or it is switched off."""
+
+    code, kind, title = "identity_provider_unknown", Kind.INVALID_INPUT, "No such identity provider"
+
+
+class IdentityProviderTaken(AppError):
+    """Another identity provider of the project has this name."""
+
+    code, kind, title = "identity_provider_taken", Kind.CONFLICT, "Another identity provider has this name"
+
+
+class SsoFailed(AppError):
+    """The state is unknown, used or another's, or what the identity provider said was not accepted."""
+
+    code, kind, title = "sso_failed", Kind.INVALID_INPUT, "Signing in with the identity provider failed"
+
+
+# --- messages --------------------------------------------------------------------------------------
+
+
+class MessageTemplateNotFound(AppError):
+    """There is no message of this name for the channel, or the realm has no wording of its own for it."""
+
+    code, kind, title = "message_template_not_found", Kind.NOT_FOUND, "No such message template"
 
 
 # --- integrations ----------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ The variable is the field's name in capitals with `COUNTERSIGN_` before it, exce
 """
 
 import os
+import re
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.base.text import is_showable
@@ -19,6 +21,10 @@ Network = IPv4Network | IPv6Network
 
 MOST_WORKERS = 64
 REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only compared with
+SMTP_SCHEMES = ("smtp", "smtps", "smtp+plain")
+_PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_PLACE = re.compile(rf":{_PORT}|(?:\[[0-9a-f:.]+\]|[^\s:=\[\]]+)(?::{_PORT})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "10.0.2.2")
 
 
@@ -120,7 +126,61 @@ class Settings(BaseSettings):
     )
     about_url: str | None = Field(None, description="Where people can read about the instance.")
 
+    # --- sign-in ---
+    token_algorithm: Literal["ES256", "RS256"] = Field(
+        "ES256",
+        description="What new access tokens are signed with. Tokens signed before a change stay good.",
+    )
+    breached_passwords_file: Path | None = Field(
+        None,
+        description="A local set of breached passwords to refuse, as `haveibeenpwned-downloader` writes it: "
+        "lines of SHA-1 in hex and a count, sorted by hash.",
+    )
+
+    # --- mail and SMS ---
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="The relay that takes mail: `smtp://user:password@host:587` (STARTTLS), "
+        "`smtps://host:465` (TLS); `smtp+plain://host:25` for a relay on a trusted network. Unset, mail "
+        "stays in the outbox, where `countersign outbox` shows it.",
+    )
+    mail_from: str = Field(
+        "Countersign <no-reply@countersign.invalid>", description="The sender of mail, as in a From header."
+    )
+    sms_url: str = Field(
+        "https://api.twilio.com", description="An SMS provider that speaks Twilio's HTTP API."
+    )
+    sms_account: str | None = Field(
+        None, description="The provider's account SID. Unset, SMS stay in the outbox. Needs token and sender."
+    )
+    sms_token: SecretStr | None = Field(None, description="The account's auth token.")
+    sms_from: str | None = Field(
+        None, description="The number in E.164 form, or the sender id, that SMS come from."
+    )
+    default_locale: Literal["en", "de"] = Field(
+        "en", description="The language of mail and SMS to people of whom none is known."
+    )
+    capture_outbox: bool = Field(
+        False,
+        description="Keeps all mail and SMS readable after they were sent, also over HTTP "
+        "(`/testing/outbox`). For testers; never in production mode.",
+    )
+    outbox_retention_days: int = Field(
+        30, ge=1, description="How long the outbox remembers that a message was sent, and to whom."
+    )
+
     # --- HTTP ---
+    surface_bindings: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (),
+        description="Hosts and ports that belong to one document alone: `auth.example.com=protekt, "
+        ":8443=ezkey`, separated by commas. What comes there is answered by that document only. A host, with "
+        "or without a port, is compared with the Host header; a port alone is listened on too.",
+    )
+    strict_bare_paths: bool = Field(
+        False,
+        description="Whether a sign-in at a path that two documents claim is refused when nothing tells "
+        "which one is meant.",
+    )
     trusted_proxies: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
         None,
         description="Addresses or CIDRs of proxies whose `X-Forwarded-For` or `Forwarded` is believed, "
@@ -182,7 +242,11 @@ class Settings(BaseSettings):
     limit_create: str = Field("100/60", description="Attempts created by one integration.")
     limit_wait: str = Field("200/60", description="Wait and cancel, together, of one integration.")
     limit_failed_keys: str = Field("20/60", description="Failed API and operator keys of one address.")
-    limit_operator: str = Field("600/60", description="Requests of one operator key.")
+    limit_operator: str = Field("600/60", description="Requests of one operator key or operator.")
+    limit_account: str = Field("600/60", description="Account API: requests of one management token.")
+    limit_project: str = Field("6000/60", description="Authentication API: requests of one key or user.")
+    limit_token: str = Field("30/60", description="Management tokens asked for from one address.")
+    limit_pages: str = Field("120/60", description="Pages of mailed links and of single sign-on, by address.")
 
     @field_validator("trusted_proxies", "metrics_networks", mode="before")
     @classmethod
@@ -225,6 +289,51 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return value or None
 
+    @field_validator("surface_bindings", mode="before")
+    @classmethod
+    def _bindings(cls, value: object) -> object:
+        """`host=surface`, `:port=surface` or `host:port=surface`, separated by commas, as pairs."""
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().lower().partition("=") for part in value.split(",") if part.strip()]
+        places = [place.strip() for place, _, _ in pairs]
+        if not all(map(_PLACE.fullmatch, places)) or not all(mount.strip() for _, _, mount in pairs):
+            raise ValueError("must be host=surface or :port=surface, separated by commas")
+        if len(set(places)) < len(places):
+            raise ValueError("names a host or port twice")
+        return tuple((place, mount.strip()) for place, (_, _, mount) in zip(places, pairs, strict=True))
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            readable = parts.scheme in SMTP_SCHEMES and bool(parts.hostname) and (parts.port or 0) >= 0
+        except ValueError:
+            readable = False
+        if not readable:
+            raise ValueError("must be smtp://user:password@host:port (or smtps, smtp+plain)")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        _, address = parseaddr(value)
+        name, at, domain = address.rpartition("@")
+        if not (value.isprintable() and name and at and domain and domain.isascii()):
+            raise ValueError("must be like Countersign <no-reply@example.com>")
+        return value
+
+    @field_validator("sms_url")
+    @classmethod
+    def _provider(cls, value: str) -> str:
+        url = cls._absolute_url(value)
+        if url is None:
+            raise ValueError("must be an https URL")
+        return url
+
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
@@ -250,6 +359,10 @@ class Settings(BaseSettings):
         "limit_wait",
         "limit_failed_keys",
         "limit_operator",
+        "limit_account",
+        "limit_project",
+        "limit_token",
+        "limit_pages",
     )
     @classmethod
     def _limit(cls, value: str) -> str:
@@ -259,11 +372,19 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _sms_is_whole(self) -> Self:
+        if self.sms_account and not (self.sms_token and self.sms_from):
+            raise ValueError("COUNTERSIGN_SMS_ACCOUNT needs COUNTERSIGN_SMS_TOKEN and COUNTERSIGN_SMS_FROM")
+        return self
+
+    @model_validator(mode="after")
     def _production_is_strict(self) -> Self:
         if self.mode != "production":
             return self
         if self.movable_clock:
             raise ValueError("COUNTERSIGN_MOVABLE_CLOCK cannot be on in production mode")
+        if self.capture_outbox:
+            raise ValueError("COUNTERSIGN_CAPTURE_OUTBOX cannot be on in production mode")
         if self.database_url is None:
             raise ValueError("DATABASE_URL must be set in production mode")
         if self.trusted_proxies is None:
@@ -281,9 +402,20 @@ class Settings(BaseSettings):
             return self.workers
         if self.mode != "production":
             return 1
-        # Not every system tells which cores a process may use.
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(usable, MOST_WORKERS)
+        return min(usable_cores(), MOST_WORKERS)
+
+    @property
+    def base_url(self) -> str:
+        """Where people and phones reach the instance, without a trailing slash: links in mails begin so."""
+        if self.public_base_url is not None:
+            return self.public_base_url
+        host = "127.0.0.1" if self.host == EVERY_ADDRESS else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def bound_ports(self) -> tuple[int, ...]:
+        """The ports that belong to one document alone."""
+        return tuple(int(place[1:]) for place, _ in self.surface_bindings if place.startswith(":"))
 
     @property
     def key_file(self) -> Path:
@@ -294,6 +426,12 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[Network, ...]:
         """The proxies that are believed; none when nothing was said."""
         return self.trusted_proxies or ()
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    # Not every system tells which they are.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def variable_of(field: str) -> str:

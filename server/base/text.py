@@ -31,6 +31,11 @@ def is_showable(text: str, *, multiline: bool) -> bool:
     return unshowable.search(text) is None
 
 
+def one_line(text: str) -> str:
+    """*text* in one line: what `is_showable` refuses of a line, and each run of white space, is one space."""
+    return " ".join(_UNSHOWABLE_IN_A_LINE.sub(" ", text).split())
+
+
 def utf16_length(text: str) -> int:
     """How many UTF-16 code units *text* has: most emoji count 2, as the protocol's clients count them.
 

@@ -1,4 +1,4 @@
-"""countersign keys: the master keys that seal secrets at rest."""
+"""countersign keys: the master keys that seal secrets at rest, and the keys that sign access tokens."""
 
 import asyncio
 from typing import Annotated
@@ -7,10 +7,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from server.commands.performing import refuse, settings_or_exit, whoever_is_logged_in, with_core
+from server.commands.performing import perform, refuse, settings_or_exit, whoever_is_logged_in, with_core
 from server.commands.showing import show_lines
 from server.core.instance.keys import KEYS_TOPIC
 from server.core.instance.resealing import Reseal, count_lost, count_sealed_with, count_stale, reseal
+from server.core.sessions.token_keys import RotateTokenKeys, rotate_token_keys
 from server.core.work import Core
 from server.crypto.key_file import add_key, load_key_file, remove_key
 
@@ -19,7 +20,7 @@ SETTLE_SECONDS = 1.0
 
 APPLICATION_NAME = "countersign keys"
 
-app = typer.Typer(no_args_is_help=True, help="The master keys that seal secrets at rest.")
+app = typer.Typer(no_args_is_help=True, help="Master keys, which seal secrets at rest; token keys.")
 
 KeyId = Annotated[str, typer.Argument(show_default=False, help="The key's id, 16 hex digits (`keys list`).")]
 
@@ -93,6 +94,26 @@ def retire(key_id: KeyId) -> None:
 
     with_core(settings, work, application_name=APPLICATION_NAME)
     show_lines([f"The key {key_id} is no longer in {settings.key_file}."])
+
+
+@app.command("rotate-tokens")
+def rotate_tokens(
+    *,
+    distrust: Annotated[
+        bool,
+        typer.Option(
+            "--distrust",
+            help="Refuse what older keys signed, within a minute: after a key was stolen. People's apps "
+            "refresh their tokens; who checks tokens without asking this server must read the keys again.",
+        ),
+    ] = False,
+) -> None:
+    """Sign new access tokens with a new key, while the instance goes on serving.
+
+    The older keys stay published for as long as their tokens may live, some twenty-five hours.
+    """
+    kid = perform(rotate_token_keys, RotateTokenKeys(distrust=distrust))
+    show_lines([f"New access tokens are signed with the key {kid}."])
 
 
 async def _reseal_all(core: Core) -> None:

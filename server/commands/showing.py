@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from server.surfaces.ezkey_admin.bodies import Answer
 from server.surfaces.ezkey_admin.pages import PageBody
+from server.surfaces.kit.body import Body
 from server.surfaces.kit.qr import terminal_of
 
 # Where there is no terminal to fit into, nothing is cut off.
 WIDTH_WITHOUT_TERMINAL = 240
 
 
-def show(body: Answer, *, as_json: bool) -> None:
+def show(body: Body, *, as_json: bool) -> None:
     """*body* is on standard output, a member a line."""
     if as_json:
         _write_json(body)
@@ -29,20 +29,20 @@ def show_page(page: PageBody[Any], columns: Sequence[str], *, as_json: bool) -> 
     if as_json:
         _write_json(page)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for item in page.items:
-        members = _members(item)
-        table.add_row(*(_shown(members[column]) for column in columns))
-    console = _console()
-    if page.items:
-        console.print(table)
+    _write_table(page.items, columns)
     first = page.offset + 1 if page.items else 0
-    console.print(f"{first} to {page.offset + len(page.items)} of {page.total}", style="dim")
+    _console().print(f"{first} to {page.offset + len(page.items)} of {page.total}", style="dim")
 
 
-def show_with_secrets(body: Answer, thing: Answer, secrets: Mapping[str, str], *, as_json: bool) -> None:
+def show_list(body: Body, items: Sequence[Body], columns: Sequence[str], *, as_json: bool) -> None:
+    """*items* are on standard output, each a line with these of its members; with `--json` *body*."""
+    if as_json:
+        _write_json(body)
+    else:
+        _write_table(items, columns)
+
+
+def show_with_secrets(body: Body, thing: Body, secrets: Mapping[str, str], *, as_json: bool) -> None:
     """*thing* is on standard output with its *secrets*, and that they are never shown again.
 
     Args:
@@ -77,16 +77,28 @@ def show_lines(lines: Iterable[str]) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
+def _write_table(items: Sequence[Body], columns: Sequence[str]) -> None:
+    if not items:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for item in items:
+        members = _members(item)
+        table.add_row(*(_shown(members[column]) for column in columns))
+    _console().print(table)
+
+
 def _console() -> Console:
     width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
-def _write_json(body: Answer) -> None:
+def _write_json(body: Body) -> None:
     sys.stdout.write(body.to_json().decode() + "\n")
 
 
-def _members(body: Answer) -> dict[str, Any]:
+def _members(body: Body) -> dict[str, Any]:
     return body.model_dump(mode="json", by_alias=True)
 
 

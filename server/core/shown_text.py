@@ -22,10 +22,7 @@ def name_of(text: str) -> str:
     Raises:
         InvalidFields: It is not a name; the field is `name`.
     """
-    name = _one_line("name", text, MAX_NAME_LENGTH)
-    if not name:
-        raise InvalidFields(fields={"name": "must not be empty"})
-    return _signable("name", name)
+    return _signable("name", free_name_of(text))
 
 
 def description_of(text: str | None) -> str | None:
@@ -34,9 +31,29 @@ def description_of(text: str | None) -> str | None:
     Raises:
         InvalidFields: It is not a description; the field is `description`.
     """
-    if text is None:
-        return None
-    return _signable("description", _one_line("description", text, MAX_DESCRIPTION_LENGTH)) or None
+    description = free_description_of(text)
+    return None if description is None else _signable("description", description)
+
+
+def free_name_of(text: str) -> str:
+    """*text* as a name that is never signed: 1 to 100 characters.
+
+    Raises:
+        InvalidFields: It is not a name; the field is `name`.
+    """
+    name = _one_line("name", text, MAX_NAME_LENGTH)
+    if not name:
+        raise InvalidFields(fields={"name": "must not be empty"})
+    return name
+
+
+def free_description_of(text: str | None) -> str | None:
+    """*text* as a description that is never signed: at most 500 characters; None when there is nothing in it.
+
+    Raises:
+        InvalidFields: It is not a description; the field is `description`.
+    """
+    return None if text is None else _one_line("description", text, MAX_DESCRIPTION_LENGTH) or None
 
 
 def label_of(text: str) -> str:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from server.base.clock import Clock
 from server.base.errors import AppError
@@ -19,6 +19,7 @@ from server.crypto.sealing import KeyRing
 from server.db.pool import Connection, Database
 
 Command = TypeVar("Command")
+Ready = TypeVar("Ready")
 Outcome = TypeVar("Outcome")
 
 
@@ -115,6 +116,39 @@ class Work:
 Action = Callable[[Work, Command], Awaitable[Outcome]]
 
 
+class Prepared(Generic[Command, Ready, Outcome]):
+    """An action with a slow part that comes first and holds no connection: a password hash, a look elsewhere.
+
+    `Core.perform` prepares outside of the transaction, each statement committed by itself, and acts inside
+    it, on what may have changed meanwhile. Called like any action, it does both in the work that it is given.
+
+    Args:
+        prepare: Makes the command ready. It records nothing and changes nothing that a refusal would undo.
+        act: The action, on what was made ready.
+    """
+
+    def __init__(self, prepare: Action[Command, Ready], act: Action[Ready, Outcome]) -> None:
+        self.prepare = prepare
+        self.act = act
+        self.__name__: str = getattr(act, "__name__", "")
+        self.__doc__ = act.__doc__
+
+    async def __call__(self, work: Work, command: Command) -> Outcome:
+        """Both parts in one work."""
+        return await self.act(work, await self.prepare(work, command))
+
+
+def prepared(
+    prepare: Action[Command, Ready],
+) -> Callable[[Action[Ready, Outcome]], Prepared[Command, Ready, Outcome]]:
+    """The decorated action acts on what *prepare* makes of its command, and holds no connection before."""
+
+    def wrap(act: Action[Ready, Outcome]) -> Prepared[Command, Ready, Outcome]:
+        return Prepared(prepare, act)
+
+    return wrap
+
+
 class Core:
     """The product as one object: performs actions, each with its own instant."""
 
@@ -139,6 +173,9 @@ class Core:
             AppError: The action refused. After a `Refusal` what it did until then is committed;
                 after anything else nothing is.
         """
+        if isinstance(action, Prepared):
+            ready = await action.prepare(self._work(self.db.singly(), actor, meter), command)
+            return await self.perform(action.act, ready, actor=actor, meter=meter)
         remembered: AppError | None = None
         async with self.db.acquire() as conn, conn.transaction():
             work = self._work(conn, actor, meter)

@@ -5,9 +5,14 @@
 XChaCha20-Poly1305 with a random nonce. The purpose is authenticated with the text, so an envelope taken from
 one place of the database opens nowhere else. Many keys open, one seals; `key_file` says how they change.
 
-Source: draft-irtf-cfrg-xchacha-03, section 2.
+What is only recognised, and is too short for a plain digest to hide, is kept as a digest under such a key:
+
+    keyed digest = key id (8) ‖ HMAC-SHA256 (32)
+
+Source: draft-irtf-cfrg-xchacha-03, section 2; RFC 2104.
 """
 
+import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +26,8 @@ _VERSION = b"\x01"
 _KEY_ID_SIZE = 8
 _HEADER_SIZE = len(_VERSION) + _KEY_ID_SIZE
 _LEAST_SIZE = _HEADER_SIZE + Aead.NONCE_SIZE + Aead.MACBYTES
+_DIGEST_SIZE = _KEY_ID_SIZE + 32
+_DIGEST_LABEL = b"countersign keyed digest 1"
 _KEY_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -103,6 +110,33 @@ class KeyRing:
         except CryptoError:
             raise CannotOpen("the envelope was changed, or sealed for another purpose") from None
 
+    def keyed_digest(self, text: str, purpose: str) -> bytes:
+        """The 40 bytes that are kept of a short secret, such as a code of six digits, for this purpose.
+
+        Whoever has the database and not the keys cannot find the text by trying them all. The same text
+        and purpose give the same digest until the current key changes.
+
+        Args:
+            text: What will be recognised.
+            purpose: What it is for and whose, such as `second_factor_code:<realm>:<person>`.
+        """
+        loaded = self._loaded
+        key_id = loaded.current_id
+        return bytes.fromhex(key_id) + _keyed_digest(loaded.digest_keys[key_id], text, purpose)
+
+    def is_keyed_digest_of(self, kept: bytes, text: str, purpose: str) -> bool:
+        """Whether *kept* is the keyed digest of *text* for this purpose; False as well if its key is gone.
+
+        The time taken does not depend on how much of it is right.
+        """
+        if len(kept) != _DIGEST_SIZE:
+            return False
+        key_id = kept[:_KEY_ID_SIZE].hex()
+        if key_id not in self._loaded.digest_keys:
+            self.reload()
+        key = self._loaded.digest_keys.get(key_id)
+        return key is not None and hmac.compare_digest(kept[_KEY_ID_SIZE:], _keyed_digest(key, text, purpose))
+
     @staticmethod
     def key_id_of(envelope: bytes) -> str:
         """The id of the key that *envelope* names. It is not authenticated until `open` has used it.
@@ -126,8 +160,21 @@ class _Loaded:
 
     current_id: str
     boxes: Mapping[str, Aead] = field(repr=False)
+    digest_keys: Mapping[str, bytes] = field(repr=False)
 
 
 def _load(source: Callable[[], Keys]) -> _Loaded:
     keys = source()
-    return _Loaded(keys.current, {key_id: Aead(key) for key_id, key in keys.keys.items()})
+    return _Loaded(
+        keys.current,
+        {key_id: Aead(key) for key_id, key in keys.keys.items()},
+        # A key of its own for the other purpose, from which the sealing one cannot be found.
+        {key_id: hmac.digest(key, _DIGEST_LABEL, "sha256") for key_id, key in keys.keys.items()},
+    )
+
+
+def _keyed_digest(key: bytes, text: str, purpose: str) -> bytes:
+    named = purpose.encode()
+    # The length first, so that no other pair of purpose and text is the same message.
+    message = len(named).to_bytes(4) + named + text.encode("utf-8", "surrogatepass")
+    return hmac.digest(key, message, "sha256")

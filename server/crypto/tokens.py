@@ -16,6 +16,7 @@ from server.crypto.encoding import b64url_encode
 # Older devices put the time between the two random parts.
 _PROOF_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\.(?:[A-Za-z0-9_-]{1,32}\.)?[A-Za-z0-9_-]{22}")
 _OPERATOR_KEY = re.compile(r"(ezkey_okey_[0-9a-f]{20})_[A-Za-z0-9_-]{43}")
+_PROJECT_KEY = re.compile(r"(pk_live_[0-9a-f]{16})_[A-Za-z0-9_-]{43}")
 _MAX_CHALLENGE_DIGITS = 9  # the longest that always fits an int32
 
 
@@ -46,13 +47,53 @@ def new_operator_key() -> str:
     All before the last 44 characters is the key's name (`operator_key_name`), which is public and what
     lists and logs show. The rest is 256 random bits. The whole key is shown once and kept as its digest.
     """
-    return f"ezkey_okey_{secrets.token_hex(10)}_{b64url_encode(secrets.token_bytes(32))}"
+    return f"ezkey_okey_{secrets.token_hex(10)}_{_secret()}"
 
 
 def operator_key_name(key: str) -> str | None:
     """The public part of an operator key, `ezkey_okey_` + 20 hex digits; None when it has another shape."""
     match = _OPERATOR_KEY.fullmatch(key)
     return match[1] if match else None
+
+
+def new_project_key() -> str:
+    """A project's key in one text: `pk_live_` + 16 hex digits + `_` + 43 characters of Base64URL.
+
+    As with an operator key, all before the last 44 characters is its public name (`project_key_name`), 256
+    random bits follow, and the whole key is shown once and kept as its digest.
+    """
+    return f"pk_live_{secrets.token_hex(8)}_{_secret()}"
+
+
+def project_key_name(key: str) -> str | None:
+    """The public part of a project's key, `pk_live_` + 16 hex digits; None when it has another shape."""
+    match = _PROJECT_KEY.fullmatch(key)
+    return match[1] if match else None
+
+
+def new_management_token() -> str:
+    """A member's token for the account API: `mgmt_` + 43 characters, 256 bits. Kept as its digest."""
+    return f"mgmt_{_secret()}"
+
+
+def new_refresh_token() -> str:
+    """A token that continues a session once: `rt_` + 43 characters, 256 bits. Kept as its digest."""
+    return f"rt_{_secret()}"
+
+
+def new_sign_in_handle() -> str:
+    """What names an unfinished sign-in: `mfa_tmp_` + 43 characters, 256 bits. Kept as its digest."""
+    return f"mfa_tmp_{_secret()}"
+
+
+def new_link_token() -> str:
+    """The secret in a mailed link: 43 characters of Base64URL, 256 bits. Kept as its digest."""
+    return _secret()
+
+
+def new_login_id() -> str:
+    """A project's public name in tokens and sign-in URLs: `lp_` + 20 hex digits. It is no secret."""
+    return f"lp_{secrets.token_hex(10)}"
 
 
 def new_challenge(digits: int) -> int:
@@ -82,3 +123,7 @@ def digest(text: str) -> bytes:
 def is_digest_of(kept: bytes, text: str) -> bool:
     """Whether *kept* is the digest of *text*, in a time that does not depend on how much of it is right."""
     return hmac.compare_digest(kept, digest(text))
+
+
+def _secret() -> str:
+    return b64url_encode(secrets.token_bytes(32))

@@ -10,6 +10,7 @@ from server.base.settings import Settings, variable_of
 from server.db.describe import Table, describe
 from server.db.migrate import upgrade
 from server.surfaces.kit.openapi import openapi_document
+from server.surfaces.kit.surface import Guard
 
 WRITTEN = "<!-- Written by `make docs` from the code; a test compares it. -->"
 
@@ -47,9 +48,13 @@ def _routes() -> Iterator[str]:
             answers = ", ".join(str(status) for status in route.gives)
             says = route.summary.partition(": ")[2] or route.summary
             yield (
-                f"| `{route.method} {route.template}` | {route.guard.name} | {route.limit.name} "
+                f"| `{route.method} {route.template}` | {_guard(route.guard)} | {route.limit.name} "
                 f"| {route.lane.value} | {answers} | {says} |"
             )
+
+
+def _guard(guard: Guard) -> str:
+    return f"{guard.name}: {guard.needs}" if guard.needs else guard.name
 
 
 def _errors() -> Iterator[str]:

@@ -19,7 +19,10 @@ import redis
 
 from server.base.errors import Unavailable
 from server.base.settings import LOOPBACK_HOSTS, Settings, SettingsError, variable_of
+from server.core.notifications.rehearsal import rehearse
 from server.crypto.key_file import KeyFileError, load_key_file
+from server.outbound.failure import NotSent
+from server.outbound.mail import relay_of
 from server.serve.database_state import (
     OLDEST_VERSION,
     DatabaseState,
@@ -81,6 +84,9 @@ def examine(settings: Settings | SettingsError) -> list[Finding]:
         *_unknown_variables(os.environ),
         *_reached_from_outside(settings),
         *_shared_limits(settings),
+        *_mail(settings),
+        *_sms(settings),
+        _templates(),
         *_open_files(settings),
         *_data_folder(settings),
         *_key_file(settings),
@@ -142,6 +148,53 @@ def _redis(url: str) -> Finding:
             "Redis", "wrong", "REDIS_URL cannot be read.", "Write it as redis://user:password@host:6379/0."
         )
     return Finding("Redis", "ok", "It answers; all processes count rate limits in it.")
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    relay = relay_of(settings)
+    if relay is None:
+        yield Finding(
+            "mail",
+            "warning" if settings.mode == "production" else "ok",
+            "There is no relay: mail stays in the outbox, where `countersign outbox` shows it.",
+            "Set COUNTERSIGN_SMTP_URL." if settings.mode == "production" else "",
+        )
+        return
+    try:
+        asyncio.run(relay.check())
+    except NotSent as refused:
+        yield Finding(
+            "mail", "wrong", f"The relay does not let us in: {refused}.", "Correct COUNTERSIGN_SMTP_URL."
+        )
+    else:
+        yield Finding("mail", "ok", "The relay lets us in.")
+    if settings.mail_from == Settings.model_fields["mail_from"].default:
+        yield Finding(
+            "sender",
+            "warning",
+            f"Mail comes from {settings.mail_from}, which nobody can answer and many refuse.",
+            "Set COUNTERSIGN_MAIL_FROM to an address of your own domain.",
+        )
+
+
+def _sms(settings: Settings) -> Iterator[Finding]:
+    if settings.sms_account:
+        yield Finding("SMS", "ok", f"SMS go to {settings.sms_url}; that was not tried.")
+    else:
+        yield Finding("SMS", "ok", "There is no provider: SMS stay in the outbox.")
+
+
+def _templates() -> Finding:
+    try:
+        count = len(list(rehearse()))
+    except Exception as failure:  # noqa: BLE001 - whatever keeps a file from being a template
+        return Finding(
+            "templates",
+            "wrong",
+            f"The messages' templates cannot be used: {why(failure)}.",
+            "Install this version again.",
+        )
+    return Finding("templates", "ok", f"The messages can be written ({count} wordings).")
 
 
 def _open_files(settings: Settings) -> Iterator[Finding]:

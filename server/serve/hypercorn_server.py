@@ -6,7 +6,7 @@ Its own `worker_serve` names its connection class itself, so the few lines aroun
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -32,12 +32,12 @@ _READ_BYTES = 64 * 1024
 
 async def serve_with_hypercorn(
     application: Application,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     settings: Settings,
     stop: Stop,
     ready: Callable[[], None],
 ) -> None:
-    """*application* was served on *listener*, HTTP/1.1 and HTTP/2, until *stop* was requested.
+    """*application* was served on *listeners*, HTTP/1.1 and HTTP/2, until *stop* was requested.
 
     Arguments, grace and errors are those of `serve_with_uvicorn`.
     """
@@ -67,12 +67,15 @@ async def serve_with_hypercorn(
             head_timeout_seconds=settings.header_timeout_seconds,
         )
 
-    accepting = await asyncio.start_server(connected, sock=listener, backlog=BACKLOG)
+    accepting = [
+        await asyncio.start_server(connected, sock=listener, backlog=BACKLOG) for listener in listeners
+    ]
     ready()
     try:
         await stop.requested.wait()
     finally:
-        accepting.close()
+        for server in accepting:
+            server.close()
         await context.terminated.set()
         await _finish(connections, settings.shutdown_grace_seconds, stop)
         if not stop.at_once.is_set():

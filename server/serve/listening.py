@@ -1,11 +1,26 @@
-"""The socket that an instance listens on. It is bound once, in the parent, and shared by the workers."""
+"""The sockets that an instance listens on. They are bound once, in the parent, and shared by the workers."""
 
 import errno
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
+from server.base.settings import Settings
 from server.serve.refusal import CannotStart
 
 BACKLOG = 2048
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[tuple[socket.socket, ...]]:
+    """Inside, the instance listens: on its port, first, and on those that belong to one document alone.
+
+    Raises:
+        CannotStart: As `listen`.
+    """
+    ports = dict.fromkeys((settings.port, *settings.bound_ports))
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(listen(settings.host, port)) for port in ports)
 
 
 def listen(host: str, port: int) -> socket.socket:

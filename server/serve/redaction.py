@@ -15,16 +15,23 @@ _SECRET_NAME: Final = re.compile(
     r"authorization|cookie|token|secret|password|passwd|challenge|signature|private|skey|okey|credential|proof",
     re.IGNORECASE,
 )
-# Shapes that are secret wherever they stand, in a message or a traceback too: API secrets and operator
-# keys, proof tokens (docs/protocol/wire.md, 2), and the user part of a URL.
+# Shapes that are secret wherever they stand, in a message or a traceback too: API secrets and keys, tokens of
+# sessions and sign-ins, proof tokens (docs/protocol/wire.md, 2), and the user part of a URL.
 _SECRET_SHAPE: Final = re.compile(
     r"ezkey_[so]key_[\w-]+"
+    r"|(?:pk_live_[0-9a-f]{16}|mgmt|rt|mfa_tmp)_[\w-]{43}"
+    r"|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*"
     r"|(?<![\w-])[\w-]{43}\.(?:[\w-]{1,32}\.)?[\w-]{22}(?![\w-])"
     r"|(?<=://)[^/\s@\"']*:[^/\s@\"']*(?=@)"
 )
 # The same, quick to say no: a text that each begins with, or holds, and a pattern that begins with it.
 _PERHAPS_SECRET: Final = (
     ("ezkey_", re.compile(r"ezkey_[so]key_")),
+    ("pk_live_", re.compile(r"pk_live_[0-9a-f]{16}_[\w-]{43}")),
+    ("mgmt_", re.compile(r"mgmt_[\w-]{43}")),
+    ("rt_", re.compile(r"rt_[\w-]{43}")),
+    ("mfa_tmp_", re.compile(r"mfa_tmp_[\w-]{43}")),
+    ("eyJ", re.compile(r"eyJ[\w-]+\.eyJ")),
     (".", re.compile(r"\.(?<=[\w-]{43}.)(?:[\w-]{1,32}\.)?[\w-]{22}")),
     ("://", re.compile(r"://[^/\s@]*@")),
 )
@@ -38,7 +45,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def mask_secrets(text: str) -> str:
-    """*text* without what has the shape of a secret: API secrets, operator keys, proof tokens, URL users."""
+    """*text* without what has the shape of a secret: keys, tokens, users of URLs."""
     for mark, shape in _PERHAPS_SECRET:
         if mark in text and shape.search(text):
             return _SECRET_SHAPE.sub(HIDDEN, text)

@@ -1,6 +1,6 @@
 """One process that serves: in the main process if it is the only one, else started by the supervisor.
 
-A supervised process is `python -m server.serve.serving_process FD`, where FD is the listening socket. Its
+A supervised process is `python -m server.serve.serving_process FD…`, where each FD is a listening socket. Its
 standard input is a socket to the supervisor: `Serving` arrives on it pickled, one byte goes back when
 requests are accepted, and its end means that the supervisor is gone.
 """
@@ -10,13 +10,14 @@ import gc
 import pickle
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 import uvloop
 
 from server.base.settings import Settings
+from server.crypto.passwords import share_cores
 from server.serve.application import load_factory
 from server.serve.logs import configure_logs
 from server.serve.refusal import FAILED, StartupFailed
@@ -46,7 +47,7 @@ class Serving:
 
 def serve_in_this_process(
     serving: Serving,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     ready: Callable[[], None],
     supervisor: socket.socket | None = None,
 ) -> int:
@@ -57,16 +58,20 @@ def serve_in_this_process(
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(serving, listener, ready, supervisor))
+            runner.run(_serve(serving, listeners, ready, supervisor))
     except StartupFailed:
         return FAILED
     return 0
 
 
 async def _serve(
-    serving: Serving, listener: socket.socket, ready: Callable[[], None], supervisor: socket.socket | None
+    serving: Serving,
+    listeners: Sequence[socket.socket],
+    ready: Callable[[], None],
+    supervisor: socket.socket | None,
 ) -> None:
     settings = serving.settings
+    share_cores(settings.worker_count)
     application = load_factory(serving.factory)(settings, database_url=serving.database_url)
     stop = Stop(on_request=application.begin_shutdown)
     if supervisor is not None:
@@ -82,7 +87,7 @@ async def _serve(
             _spare_the_collector()
             ready()
 
-        await serve(application, listener, settings, stop, begun)
+        await serve(application, listeners, settings, stop, begun)
 
 
 def _spare_the_collector() -> None:
@@ -100,9 +105,9 @@ def main() -> int:
     except EOFError:  # it died at once
         return FAILED
     configure_logs(serving.settings.log_level, serving.settings.log_format)
-    listener = socket.socket(fileno=int(sys.argv[1]))
+    listeners = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
     try:
-        return serve_in_this_process(serving, listener, lambda: _report(supervisor), supervisor)
+        return serve_in_this_process(serving, listeners, lambda: _report(supervisor), supervisor)
     except Exception:  # noqa: BLE001 - the supervisor needs an exit code, the log the cause
         structlog.get_logger(__name__).exception("worker.failed")
         return FAILED

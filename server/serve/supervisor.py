@@ -1,11 +1,11 @@
-"""Several processes that serve from one socket: started, replaced when they die, renewed, stopped."""
+"""Several processes that serve from the same sockets: started, replaced when they die, renewed, stopped."""
 
 import asyncio
 import pickle
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -29,15 +29,17 @@ class Supervisor:
 
     Args:
         serving: What each worker serves.
-        listener: The socket that all accept from; closed as soon as the stop is requested.
+        listeners: The sockets that all accept from; closed as soon as the stop is requested.
         on_end: Called with the process id of each worker that has ended.
     """
 
-    def __init__(self, serving: Serving, listener: socket.socket, on_end: Callable[[int], None]) -> None:
+    def __init__(
+        self, serving: Serving, listeners: Sequence[socket.socket], on_end: Callable[[int], None]
+    ) -> None:
         self._serving = serving
-        self._listener = listener
+        self._listeners = listeners
         self._on_end = on_end
-        self._stop = Stop(on_request=listener.close)
+        self._stop = Stop(on_request=self._close_listeners)
         self._alive: set[_Worker] = set()
         self._slots: list[_Slot] = []
         self._renewal: asyncio.Task[None] | None = None
@@ -64,6 +66,10 @@ class Supervisor:
                     task.cancel()
             await self._end(*self._alive)
         return FAILED if self._failed else 0
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     async def _fill_slots(self) -> None:
         for _ in range(self._serving.settings.worker_count):
@@ -125,7 +131,7 @@ class Supervisor:
         if self._stop.requested.is_set():
             return None
         try:
-            worker = await _Worker.start(self._serving, self._listener)
+            worker = await _Worker.start(self._serving, self._listeners)
         except OSError:
             log.exception("worker.not_started")
             return None
@@ -187,18 +193,19 @@ class _Worker:
         self._born = asyncio.get_running_loop().time()
 
     @classmethod
-    async def start(cls, serving: Serving, listener: socket.socket) -> "_Worker":
+    async def start(cls, serving: Serving, listeners: Sequence[socket.socket]) -> "_Worker":
         """A new process has been told what to serve. It is not ready yet."""
         ours, theirs = socket.socketpair()
+        shared = [listener.fileno() for listener in listeners]
         try:
             with theirs, signals_blocked():
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
                     "server.serve.serving_process",
-                    str(listener.fileno()),
+                    *map(str, shared),
                     stdin=theirs.fileno(),
-                    pass_fds=[listener.fileno()],
+                    pass_fds=shared,
                 )
         except OSError:
             ours.close()

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from enum import Enum, auto
 from functools import partial
@@ -25,18 +25,18 @@ from server.serve.whole_answers import WholeAnswers
 
 async def serve_with_uvicorn(
     application: Application,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     settings: Settings,
     stop: Stop,
     ready: Callable[[], None],
 ) -> None:
-    """*application* was served on *listener* until *stop* was requested, and has ended its lifespan.
+    """*application* was served on *listeners* until *stop* was requested, and has ended its lifespan.
 
     Requests under way may finish within the grace of the settings; then they are cancelled.
 
     Args:
         application: What answers.
-        listener: A listening socket; closed afterwards.
+        listeners: Listening sockets; closed afterwards.
         settings: Time-outs and grace.
         stop: When to end.
         ready: Called once, when requests are accepted.
@@ -66,7 +66,7 @@ async def serve_with_uvicorn(
     server = _Server(config, ready)
     obeying = asyncio.create_task(_obey(server, stop))
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=list(listeners))
     except SystemExit:
         raise StartupFailed from None
     finally:

@@ -8,7 +8,7 @@ import structlog
 from server.base.settings import Settings
 from server.serve.application import FACTORY
 from server.serve.instance import prepare
-from server.serve.listening import listen, url_of
+from server.serve.listening import listening, url_of
 from server.serve.logs import configure_logs
 from server.serve.metrics_folder import metrics_folder
 from server.serve.refusal import refusals_told
@@ -55,16 +55,17 @@ def _allow_open_files() -> None:
 
 
 def _start(settings: Settings, factory: str) -> int:
-    with listen(settings.host, settings.port) as listener, prepare(settings) as prepared:
-        url = url_of(listener)
+    with listening(settings) as listeners, prepare(settings) as prepared:
+        url, *bound = map(url_of, listeners)
 
         def ready() -> None:
+            more = {"bound": bound} if bound else {}
             structlog.get_logger(__name__).info(
-                "serve.listening", url=url, workers=settings.worker_count, server=settings.server
+                "serve.listening", url=url, workers=settings.worker_count, server=settings.server, **more
             )
 
         serving = Serving(settings, prepared.database_url, factory)
         if settings.worker_count == 1:
-            return serve_in_this_process(serving, listener, ready)
+            return serve_in_this_process(serving, listeners, ready)
         with metrics_folder() as forget:
-            return asyncio.run(Supervisor(serving, listener, forget).run(ready))
+            return asyncio.run(Supervisor(serving, listeners, forget).run(ready))

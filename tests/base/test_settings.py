@@ -41,6 +41,17 @@ def test_each_default_can_be_said_in_the_environment(name: str, monkeypatch: pyt
         ("DATABASE_URL", "postgresql://somebody@host/name", "database_url", None),
         ("REDIS_URL", "valkey://host:6379/1", "redis_url", None),
         ("COUNTERSIGN_ACCESS_LOG_SAMPLE", "0.01", "access_log_sample", 0.01),
+        (
+            "COUNTERSIGN_SURFACE_BINDINGS",
+            "Auth.example.com=protekt, api.example.com:8443 = protekt,:8443=EZKEY,[::1]=ezkey",
+            "surface_bindings",
+            (
+                ("auth.example.com", "protekt"),
+                ("api.example.com:8443", "protekt"),
+                (":8443", "ezkey"),
+                ("[::1]", "ezkey"),
+            ),
+        ),
     ],
 )
 def test_other_values_are_understood(
@@ -65,6 +76,20 @@ def test_other_values_are_understood(
         ("COUNTERSIGN_ACCESS_LOG_SAMPLE", "nan"),
         ("DATABASE_URL", "mysql://host-of-theirs"),
         ("REDIS_URL", "host-of-theirs:6379"),
+        ("COUNTERSIGN_SMTP_URL", "host-of-theirs:587"),
+        ("COUNTERSIGN_SMTP_URL", "http://host-of-theirs"),
+        ("COUNTERSIGN_SMTP_URL", "smtp://host-of-theirs:port"),
+        ("COUNTERSIGN_MAIL_FROM", "host-of-theirs"),
+        ("COUNTERSIGN_MAIL_FROM", "Acme <me@host-of-theirs>\r\nBcc: mallory@example.com"),
+        ("COUNTERSIGN_SMS_URL", "http://host-of-theirs"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", "host-of-theirs"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", "host-of-theirs="),
+        ("COUNTERSIGN_SURFACE_BINDINGS", "=protekt"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", "host-of-theirs:port=protekt"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", ":0=protekt"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", ":65536=protekt"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", "https://host-of-theirs=protekt"),
+        ("COUNTERSIGN_SURFACE_BINDINGS", "host-of-theirs=protekt,host-of-theirs=ezkey"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_and_not_repeated(
@@ -97,6 +122,27 @@ def test_production_insists(missing: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv(missing)
     with pytest.raises(SettingsError, match=missing):
         load_settings()
+
+
+def test_production_captures_no_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_CAPTURE_OUTBOX", "true")
+    assert load_settings().capture_outbox
+    with pytest.raises(SettingsError, match="CAPTURE_OUTBOX"):
+        some_production_settings()
+
+
+def test_a_port_of_one_documents_own_is_listened_on() -> None:
+    settings = load_settings(surface_bindings=":8443=ezkey,auth.example.com:9443=protekt,:9444=protekt")
+
+    assert settings.bound_ports == (8443, 9444)
+
+
+def test_an_sms_provider_is_named_whole() -> None:
+    whole = {"sms_account": "AC1", "sms_token": "a secret", "sms_from": "+15005550006"}
+    assert load_settings(**whole).sms_account == "AC1"
+    for left_out in ("sms_token", "sms_from"):
+        with pytest.raises(SettingsError, match="SMS_ACCOUNT needs"):
+            load_settings(**(whole | {left_out: None}))
 
 
 def test_production_serves_with_one_worker_per_usable_core(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.base.text import is_showable, utf16_length
+from server.base.text import is_showable, one_line, utf16_length
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,22 @@ def test_a_text_is_as_long_as_its_utf16(text: str, length: int) -> None:
 @given(st.text(), st.text())
 def test_lengths_add_up(one: str, two: str) -> None:
     assert utf16_length(one + two) == utf16_length(one) + utf16_length(two)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", ""),
+        ("Acme", "Acme"),
+        ("  two\r\nlines\t", "two lines"),
+        ("a\u2028b\u202ec\x00d", "a b c d"),
+        ("Café 👩\u200d🚀", "Café 👩\u200d🚀"),
+    ],
+)
+def test_a_text_is_put_into_one_line(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+@given(st.text())
+def test_one_line_is_always_one(text: str) -> None:
+    assert is_showable(one_line(text), multiline=False)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`, or `make bench`: the hot path, measured against what it must reach."""
+"""`python -m tests.bench`, or `make bench`: the hot path and sign-in, against what they must reach."""
 
 import json
 import os
@@ -21,8 +21,14 @@ from tests.bench.options import Options, Tell
 from tests.bench.report import Report
 from tests.bench.round_trips import measure_round_trips
 from tests.bench.scenarios import SCENARIOS
+from tests.bench.sign_in_memory import measure_sign_in_memory
+from tests.bench.sign_in_round_trips import measure_sign_in_round_trips
+from tests.bench.sign_in_timing import measure_sign_in_timing
+from tests.bench.sign_ins import measure_sign_ins
 from tests.bench.throughput import measure_throughput
+from tests.bench.tokens import measure_tokens
 from tests.bench.two_workers import measure_two_workers
+from tests.bench.usage import measure_usage
 from tests.bench.wake_up import measure_wake_up
 
 OPERATIONS = tuple(scenario.name for scenario in SCENARIOS)
@@ -36,11 +42,17 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "empty-polls": measure_empty_polls,
     "exchange": measure_exchange,
     "round-trips": measure_round_trips,
+    "sign-ins": measure_sign_ins,
+    "tokens": measure_tokens,
+    "sign-in-trips": measure_sign_in_round_trips,
+    "sign-in-memory": measure_sign_in_memory,
+    "sign-in-timing": measure_sign_in_timing,
+    "usage": measure_usage,
 }
 NAMES = (*OPERATIONS, *MEASUREMENTS)
 DEFAULT_JSON = Path("build/bench.json")
 
-HELP = """The hot path, measured against what it must reach, on databases of its own in temporary folders.
+HELP = """The hot path, and sign-in, measured against what they must reach, on databases of their own.
 
 Figures are ratios within one run: slices of load are taken in turns, and the median of the ratios of all
 rounds counts. Everything runs on this machine, the load generator and the database too. A wrong answer
@@ -56,6 +68,16 @@ wake-up       from the commit of an answer to the end of its wait, across proces
 empty-polls   what empty polls write to the database
 exchange      create, wait, pending, respond, by many users at once
 round-trips   how often each operation goes to the database
+
+\b
+sign-ins      by password, as multiples of bare Argon2id verifications on the same cores
+tokens        verified and refreshed, a second on one worker, as multiples of a plain Quart echo
+sign-in-trips how often signing in, refreshing and verifying go to the database
+sign-in-memory
+              what sixty-four sign-ins at a time cost the process that does them
+sign-in-timing
+              whether the time of a refusal tells unknown, wrong and locked apart
+usage         how long it takes to read the usage of a day to a quarter, where very much was counted
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -84,6 +106,13 @@ def main(
     waiters: Annotated[int, typer.Option(min=200, help="How many wait at a time.")] = 10_000,
     answers: Annotated[int, typer.Option(min=30, help="How many waiters are answered.")] = 600,
     users: Annotated[int, typer.Option(min=1, help="Who do the whole exchange at the same time.")] = 50,
+    people: Annotated[int, typer.Option(min=64, help="Who sign in by password, and have sessions.")] = 400,
+    tries: Annotated[
+        int, typer.Option(min=20, help="Refused sign-ins of each kind whose time is taken.")
+    ] = 300,
+    active_days: Annotated[
+        int, typer.Option(min=1000, help="How many days of somebody's activity were counted before.")
+    ] = 3_000_000,
     durable: Annotated[
         bool, typer.Option("--fsync/--no-fsync", help="Whether commits wait for the disk, as in production.")
     ] = True,
@@ -107,6 +136,9 @@ def main(
         waiters=waiters,
         answers=answers,
         users=users,
+        people=people,
+        tries=tries,
+        active_days=active_days,
         durable=durable,
         log=log,
     )

@@ -35,6 +35,9 @@ LIMITS = (
     "limit_create",
     "limit_wait",
     "limit_failed_keys",
+    "limit_account",
+    "limit_project",
+    "limit_token",
 )
 
 
@@ -86,6 +89,8 @@ def ground(*, durable: bool, database: Mapping[str, str] | None = None) -> Itera
             data_dir=Path(folder).resolve(),
             database_url=None,
             redis_url=None,
+            # Tokens name it; the servers that run here have one port each.
+            public_base_url="https://bench.example.org",
             # The longest there is: what is prepared must still be open when its turn comes.
             attempt_ttl_seconds=600,
             idle_timeout_seconds=600,

@@ -23,5 +23,8 @@ class Options:
     waiters: int
     answers: int
     users: int
+    people: int
+    tries: int
+    active_days: int
     durable: bool
     log: Path

@@ -1,7 +1,7 @@
 """How often an operation goes to the database, BEGIN and COMMIT included, as its connections tell."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from tests.bench.scenarios import SCENARIOS, WAITED
 from tests.support.enrolling import ANYONE
 
 MAX_SHOWN_CHARACTERS = 100
+OF_WAITS = "Of a wait, those before and after it; it takes none while it waits."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RoundTrips:
     notifications: int
 
 
-class _Log:
+class Log:
     """What connections sent since the last `take`."""
 
     def __init__(self) -> None:
@@ -87,7 +88,7 @@ async def count_round_trips(
     Raises:
         WrongAnswer: A request was not answered as expected.
     """
-    log = _Log()
+    log = Log()
     counted = {}
     # Another process, as far as the one that is counted can tell.
     another = await open_core(settings, database_url=database_url, application_name="countersign bench")
@@ -122,16 +123,21 @@ def measure_round_trips(options: Options, tell: Tell) -> Outcome:
     with ground(durable=options.durable) as prepared:
         tell("counting")
         counted = uvloop.run(_measure(options, prepared))
+    return round_trips_outcome("Round trips to the database, once all is warm", counted, OF_WAITS)
+
+
+def round_trips_outcome(title: str, counted: Mapping[str, RoundTrips], note: str = "") -> Outcome:
+    """A table of what was counted."""
     return Outcome(
         details=[
             Detail(
-                "Round trips to the database, once all is warm",
+                title,
                 ("", "trips", "notifications"),
                 [
                     [name, str(len(trips.statements)), str(trips.notifications)]
                     for name, trips in counted.items()
                 ],
-                "Of a wait, those before and after it; it takes none while it waits.",
+                note,
             )
         ],
         raw={name: asdict(trips) | {"count": len(trips.statements)} for name, trips in counted.items()},

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
+from uuid import UUID
 
 import asyncpg
 
@@ -49,7 +50,7 @@ class Question:
     phone: Phone
 
 
-async def select_row(conn: asyncpg.Connection, table: str, row_id: int) -> Row:
+async def select_row(conn: asyncpg.Connection, table: str, row_id: int | UUID) -> Row:
     """All columns of a row."""
     row = await conn.fetchrow(f"SELECT * FROM {table} WHERE id = $1", row_id)
     assert row is not None
@@ -68,7 +69,7 @@ async def insert_phones(
         Phone(row_id, new_proof_token(), first.challenge, KEYS[kind](), first.integration_key)
         for row_id in await _free_ids(conn, "enrollments", count)
     ]
-    await _copy(
+    await copy_rows(
         conn,
         "enrollments",
         enrollment,
@@ -136,7 +137,7 @@ async def insert_attempts(
         Question(row_id, new_proof_token(), phone) for row_id, phone in zip(ids, phones, strict=True)
     ]
     now = datetime.now(UTC)
-    await _copy(
+    await copy_rows(
         conn,
         "auth_attempts",
         attempt,
@@ -169,7 +170,8 @@ async def _free_ids(conn: asyncpg.Connection, table: str, count: int) -> list[in
     return list(ids)
 
 
-async def _copy(conn: asyncpg.Connection, table: str, original: Row, changes: Iterable[Row]) -> None:
+async def copy_rows(conn: asyncpg.Connection, table: str, original: Row, changes: Iterable[Row]) -> None:
+    """A row for each of *changes*: *original* with them."""
     await conn.copy_records_to_table(
         table,
         columns=list(original),

@@ -1,6 +1,7 @@
 """HTTP/1.1 as far as the bench speaks it: requests as bytes, and what an answer is and must be."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,17 +70,24 @@ class Expected:
 
 
 def request_bytes(
-    method: str, path: str, body: bytes | None = None, *, credentials: tuple[str, str] | None = None
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    *,
+    credentials: tuple[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """A whole HTTP/1.1 request, ready to be sent.
 
     Args:
         body: JSON; None for none.
         credentials: User and password of HTTP Basic.
+        headers: More of them, their names in lower case.
     """
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "accept: application/json"]
     if credentials is not None:
         lines.append(f"authorization: Basic {b64encode(':'.join(credentials).encode()).decode()}")
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body is not None:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode("ascii") + (body or b"")

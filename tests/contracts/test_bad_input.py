@@ -1,44 +1,31 @@
 """Whatever is sent, nothing breaks, and every refusal has its documented shape.
 
-schemathesis makes requests from the documents, right ones and wrong ones; hypothesis changes signed ones.
-Both get past the guard: the keys, ids and proof tokens in them are real where the generator left them whole.
-The same requests are made in every run. The client checks each answer against the document.
+schemathesis makes requests from the Ezkey documents, right ones and wrong ones; hypothesis changes signed
+ones. Both get past the guard: the keys, ids and proof tokens in them are real where the generator left them
+whole. The same requests are made in every run. The client checks each answer against the document.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
 
-from tests.support.contract import PUBLISHED, contracts
+from tests.contracts.generated import MODES, GenerationMode, repeatable, requests, sent_bytes, sent_headers
+from tests.support.contract import contracts
 from tests.support.phone import Body, Phone
 from tests.support.product import BASE_URL, Product, RelyingParty
 
-EXAMPLES = 50
 OPERATIONS = [
     (surface, name)
-    for surface in PUBLISHED
+    for surface in ("ezkey_device", "ezkey_integration")
     for name in contracts()[surface].operations
     if name != "getInstanceInfo"
 ]
-
-repeatable = settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    # The product and its rows are the same for all examples of a test on purpose.
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.fixture
@@ -64,18 +51,6 @@ async def ended(party: RelyingParty, phone: Phone) -> int:
 # --- from the documents ------------------------------------------------------------------------------
 
 
-@cache
-def requests(surface: str, name: str, mode: GenerationMode) -> st.SearchStrategy[Any]:
-    """Requests for one operation of a document."""
-    contract = contracts()[surface]
-    operation = contract.operations[name]
-    loaded = schemathesis.openapi.from_dict(json.loads(json.dumps(contract.document)))
-    strategy: st.SearchStrategy[Any] = loaded[operation.template][operation.method].as_strategy(
-        generation_mode=mode
-    )
-    return strategy
-
-
 def made_real(body: Any, phone: Phone) -> Any:  # noqa: ANN401 - JSON
     """*body* with the phone's id and proof token where it has an id and a token."""
     if not isinstance(body, dict):
@@ -88,27 +63,9 @@ def made_real(body: Any, phone: Phone) -> Any:  # noqa: ANN401 - JSON
     return real
 
 
-def content_of(sent: Mapping[str, Any], phone: Phone) -> bytes:
-    """The bytes of a generated body."""
-    if "json" in sent:
-        return json.dumps(made_real(sent["json"], phone)).encode()
-    data = sent.get("data", b"")
-    return data.encode() if isinstance(data, str) else bytes(data or b"")
-
-
-def headers_of(sent: Mapping[str, Any], auth: str) -> list[tuple[bytes, bytes]]:
-    """Those of the generated headers that a server would let through, and the right key."""
-    kept = [
-        (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in sent["headers"].items()
-        if name.lower() not in {"authorization", "connection"} and value.isprintable()
-    ]
-    return [*kept, (b"authorization", auth.encode())]
-
-
 @repeatable
 @given(data=st.data())
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
+@MODES
 @pytest.mark.parametrize(("surface", "name"), OPERATIONS)
 async def test_requests_made_from_the_document_are_answered_as_it_says(
     product: Product,
@@ -130,8 +87,8 @@ async def test_requests_made_from_the_document_are_answered_as_it_says(
     response = await product.http.request(
         sent["method"],
         httpx2.URL(f"{BASE_URL}{path}?{query}" if query else f"{BASE_URL}{path}"),
-        content=content_of(sent, phone),
-        headers=headers_of(sent, party.auth._auth_header),
+        content=sent_bytes(sent, lambda body: made_real(body, phone)),
+        headers=sent_headers(sent, authorization=party.auth._auth_header),
     )
 
     assert response.status_code < 500, response.text

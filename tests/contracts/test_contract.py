@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import httpx2
 import pytest
 
-from tests.support.contract import Answer, Checked, CheckedSync, ContractBroken, contracts, merged
+from tests.support.contract import Answer, Checked, CheckedSync, ContractBroken, contracts
+from tests.support.documents import merged
 
 BIND = "/api/v1/enrollments/bind"
 WAIT = "/api/v1/auth-attempts/7/wait"

@@ -1,23 +1,17 @@
 """Each divergence from a published document has its reason, and goes when it is no longer needed."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from referencing.exceptions import Unresolvable
 
-from tests.support.contract import (
-    PUBLISHED,
-    Answer,
-    Contract,
-    ContractBroken,
-    Divergence,
-    contracts,
-    diverged,
-    divergences,
-    published,
-)
+from tests.support.contract import Answer, Contract, ContractBroken, contract_of, contracts
+from tests.support.documents import PUBLISHED, Divergence, divergences
 
+PAGE = Path(__file__).parents[2] / "docs" / "divergences.md"
 ADDED = [(name, each) for name in PUBLISHED for each in divergences(name) if each.counterexample is None]
 NARROWED = [(name, each) for name in PUBLISHED for each in divergences(name) if each.counterexample]
 
@@ -30,7 +24,7 @@ def named(value: object) -> str | None:
 def without(surface: str, divergence: Divergence) -> Contract:
     """The contract as if *divergence* were not there."""
     rest = [each for each in divergences(surface) if each.id != divergence.id]
-    return Contract(surface, diverged(published(surface), rest))
+    return contract_of(surface, rest)
 
 
 def is_refused(contract: Contract, answer: Answer) -> bool:
@@ -62,6 +56,15 @@ def test_every_divergence_has_a_name_of_its_own_and_a_reason(surface: str) -> No
 
     assert len({each.id for each in entries}) == len(entries)
     assert all(each.reason.endswith(".") and len(each.reason) > 20 for each in entries)
+
+
+@pytest.mark.parametrize("surface", PUBLISHED)
+def test_every_divergence_is_told_to_readers(surface: str) -> None:
+    told = PAGE.read_text(encoding="utf-8")
+
+    for each in divergences(surface):
+        assert f"`{each.id}`" in told, each.id
+        assert all(f"| {row} |" in told for row in re.findall(r"\bD[0-9]+\b", each.reason)), each.reason
 
 
 @pytest.mark.parametrize(("surface", "divergence"), ADDED, ids=named)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from server.surfaces import ezkey_device, ezkey_integration
+from server.app import SURFACES as ALL_SURFACES
 from server.surfaces.kit.openapi import openapi_document
-from tests.support.contract import PUBLISHED, Answer, Contract, Operation, contracts
+from tests.support.contract import Answer, Contract, Operation, contracts
+from tests.support.documents import PUBLISHED
 
-SURFACES = {each.surface.name: each.surface for each in (ezkey_device, ezkey_integration)}
+SURFACES = {surface.name: surface for surface in ALL_SURFACES}
 OPERATIONS = [(contract.surface, name) for contract in contracts() for name in contract.operations]
 
 
@@ -27,7 +28,7 @@ def test_the_operation_is_called_and_works(answers: Sequence[Answer], surface: s
         if (operation := operation_of(answer, contract)) is not None and operation.id == name
     }
 
-    assert any(status < 300 for status in statuses), f"{name} was answered {statuses or 'never'}"
+    assert any(status < 400 for status in statuses), f"{name} was answered {statuses or 'never'}"
 
 
 @pytest.mark.parametrize("surface", PUBLISHED)

@@ -12,7 +12,7 @@ from server.core.audit.events import Event
 from server.core.integrations.store import insert_integration
 from server.core.organizations.actions import ReadTenant, read_tenant
 from server.core.organizations.model import Tenant
-from server.core.work import Core, Refusal, Work
+from server.core.work import Core, Refusal, Work, prepared
 from tests.support.factories import a_name, a_tenant
 from tests.support.work import OPERATOR
 
@@ -173,3 +173,53 @@ async def _make_tenant(work: Work, topic: str) -> Tenant:
     tenant = await a_tenant(work)
     work.wake(topic)
     return tenant
+
+
+async def test_what_is_prepared_holds_no_connection_and_is_done_before_the_transaction(core: Core) -> None:
+    """As many slow parts as somebody likes keep nobody else from the database."""
+    inside: list[bool] = []
+
+    async def prepare(work: Work, topic: str) -> str:
+        inside.append(work.conn.is_in_transaction())
+        assert work.now is not None
+        return f"{topic} ready"
+
+    @prepared(prepare)
+    async def act(work: Work, topic: str) -> Tenant:
+        inside.append(work.conn.is_in_transaction())
+        return await _make_tenant(work, topic)
+
+    topic = a_name("topic")
+    with core.db.wakeups.subscribe(f"{topic} ready") as subscription:
+        tenant = await core.perform(act, topic, actor=OPERATOR)
+        assert await subscription.wait(0)
+
+    assert inside == [False, True]
+    assert await exists(core, tenant)
+
+
+async def test_a_preparation_that_raises_leaves_the_action_undone(core: Core) -> None:
+    async def prepare(_: Work, __: str) -> str:
+        raise TenantInactive
+
+    @prepared(prepare)
+    async def act(work: Work, topic: str) -> Tenant:
+        raise AssertionError("this comes after what is slow")
+
+    with pytest.raises(TenantInactive):
+        await core.perform(act, "topic", actor=OPERATOR)
+
+
+async def test_a_prepared_action_can_be_called_by_another_like_any(core: Core) -> None:
+    async def prepare(_: Work, topic: str) -> str:
+        return topic + " ready"
+
+    @prepared(prepare)
+    async def act(work: Work, topic: str) -> str:
+        work.wake(topic)
+        return topic
+
+    async def outer(work: Work, topic: str) -> str:
+        return await act(work, topic)
+
+    assert await core.perform(outer, "topic", actor=OPERATOR) == "topic ready"

@@ -1,3 +1,5 @@
+import hashlib
+import hmac
 from collections.abc import Callable
 
 import pytest
@@ -180,3 +182,76 @@ def test_keys_that_make_no_ring_are_refused(keys: Callable[[], Keys]) -> None:
 def test_keys_are_not_shown() -> None:
     assert "ooo" not in repr(OLD_KEYS)
     assert "ooo" not in repr(a_ring())
+
+
+@settings(deadline=None)
+@given(st.text(max_size=50), st.text(max_size=20))
+def test_a_keyed_digest_is_that_of_its_text_and_purpose(text: str, purpose: str) -> None:
+    ring = a_ring()
+    kept = ring.keyed_digest(text, purpose)
+
+    assert len(kept) == 40
+    assert kept == ring.keyed_digest(text, purpose)
+    assert ring.is_keyed_digest_of(kept, text, purpose)
+    assert not ring.is_keyed_digest_of(kept, f"{text}0", purpose)
+    assert not ring.is_keyed_digest_of(kept, text, f"{purpose}0")
+
+
+def test_a_keyed_digest_cannot_be_made_without_the_key() -> None:
+    kept = a_ring(OLD_KEYS).keyed_digest("123456", "code")
+    others = Keys(OLD, {OLD: b"x" * 32})
+
+    assert kept[:8] == bytes.fromhex(OLD)
+    assert kept[8:] not in {hashlib.sha256(b"123456").digest(), hmac.digest(b"o" * 32, b"123456", "sha256")}
+    assert not a_ring(others).is_keyed_digest_of(kept, "123456", "code")
+
+
+def test_where_the_purpose_ends_and_the_text_begins_is_part_of_the_digest() -> None:
+    ring = a_ring()
+    assert (
+        len({ring.keyed_digest(text, purpose) for text, purpose in (("ab", ""), ("b", "a"), ("", "ab"))}) == 3
+    )
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\x00", ""])
+def test_every_text_has_a_keyed_digest(text: str) -> None:
+    ring = a_ring()
+    assert ring.is_keyed_digest_of(ring.keyed_digest(text, "code"), text, "code")
+
+
+def test_a_flipped_bit_of_a_keyed_digest_is_another_one() -> None:
+    ring = a_ring(BOTH_KEYS)
+    kept = ring.keyed_digest("123456", "code")
+
+    for bit in range(len(kept) * 8):
+        changed = bytearray(kept)
+        changed[bit // 8] ^= 1 << bit % 8
+        assert not ring.is_keyed_digest_of(bytes(changed), "123456", "code")
+    for size in (0, 8, 39):
+        assert not ring.is_keyed_digest_of(kept[:size], "123456", "code")
+    assert not ring.is_keyed_digest_of(kept + b"\x00", "123456", "code")
+
+
+def test_a_keyed_digest_outlives_a_new_key_and_not_the_removal_of_its_own() -> None:
+    source = Source(OLD_KEYS)
+    ring = KeyRing(source)
+    kept = ring.keyed_digest("123456", "code")
+
+    source.keys = BOTH_KEYS
+    ring.reload()
+    assert ring.is_keyed_digest_of(kept, "123456", "code")
+    assert ring.keyed_digest("123456", "code") != kept
+
+    source.keys = NEW_KEYS
+    ring.reload()
+    assert not ring.is_keyed_digest_of(kept, "123456", "code")
+
+
+def test_a_keyed_digest_under_a_key_that_was_added_elsewhere_is_recognised() -> None:
+    source = Source(OLD_KEYS)
+    ring = KeyRing(source)
+    kept = a_ring(BOTH_KEYS).keyed_digest("123456", "code")
+    source.keys = BOTH_KEYS
+
+    assert ring.is_keyed_digest_of(kept, "123456", "code")
+    assert source.asked == 2

@@ -1,9 +1,11 @@
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from server.crypto import tokens
+from server.crypto.encoding import b64url_decode
 from tests.vectors import VALID
 
 
@@ -115,3 +117,44 @@ def test_only_the_text_itself_matches_its_digest() -> None:
     assert tokens.is_digest_of(tokens.digest(secret), secret)
     assert not tokens.is_digest_of(tokens.digest(secret), name)
     assert not tokens.is_digest_of(b"", secret)
+
+
+def test_a_project_key_begins_with_its_public_name() -> None:
+    key = tokens.new_project_key()
+    name = tokens.project_key_name(key)
+
+    assert name == key[:24]
+    assert len(key) == 68
+    assert key[24] == "_"
+    assert tokens.project_key_name(name) is None
+    assert tokens.project_key_name(key + "a") is None
+    assert tokens.project_key_name(key.upper()) is None
+    assert tokens.project_key_name(key + "\n") is None
+    assert tokens.project_key_name(tokens.new_operator_key()) is None
+    assert tokens.project_key_name("") is None
+
+
+@pytest.mark.parametrize(
+    ("new", "prefix"),
+    [
+        (tokens.new_management_token, "mgmt_"),
+        (tokens.new_refresh_token, "rt_"),
+        (tokens.new_sign_in_handle, "mfa_tmp_"),
+        (tokens.new_link_token, ""),
+    ],
+)
+def test_a_bearer_secret_has_256_bits_after_its_prefix(new: Callable[[], str], prefix: str) -> None:
+    made = {new() for _ in range(200)}
+
+    assert len(made) == 200
+    for token in made:
+        assert token.startswith(prefix)
+        assert len(b64url_decode(token.removeprefix(prefix))) == 32
+
+
+def test_a_login_id_is_random_and_short() -> None:
+    made = {tokens.new_login_id() for _ in range(200)}
+
+    assert len(made) == 200
+    assert {len(login_id) for login_id in made} == {23}
+    assert all(login_id.startswith("lp_") for login_id in made)

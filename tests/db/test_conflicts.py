@@ -1,19 +1,21 @@
 import asyncpg
 import pytest
 
-from server.base.errors import IntegrationNameTaken, TenantNameTaken
-from server.db.conflicts import unique
+from server.base.errors import IntegrationNameTaken, LastOwner, TenantNameTaken
+from server.db.conflicts import refused, unique
 from server.db.pool import Connection
 
 
 @pytest.fixture
 async def names(conn: Connection) -> Connection:
-    """A table with two unique constraints, one row in it."""
+    """A table with two unique constraints and two checks, one row in it."""
     await conn.execute(
         """
         CREATE TEMPORARY TABLE names (
             name  text CONSTRAINT names_name_key UNIQUE,
-            alias text NOT NULL CONSTRAINT names_alias_key UNIQUE
+            alias text NOT NULL CONSTRAINT names_alias_key UNIQUE,
+            CONSTRAINT names_short CHECK (length(name) < 10),
+            CONSTRAINT names_lower CHECK (name = lower(name))
         ) ON COMMIT DROP
         """
     )
@@ -52,3 +54,16 @@ async def test_what_succeeds_stays(names: Connection) -> None:
         await names.execute("INSERT INTO names VALUES ('berta', 'b')")
 
     assert await names.fetchval("SELECT count(*) FROM names") == 2
+
+
+async def test_breaking_the_named_check_is_our_error_and_breaking_another_passes(names: Connection) -> None:
+    with pytest.raises(LastOwner) as raised, refused("names_short", LastOwner()):
+        async with names.transaction():
+            await names.execute("INSERT INTO names VALUES ('bartholomea', 'b')")
+    with pytest.raises(asyncpg.CheckViolationError), refused("names_short", LastOwner()):
+        async with names.transaction():
+            await names.execute("INSERT INTO names VALUES ('Berta', 'b')")
+    with pytest.raises(asyncpg.UniqueViolationError), refused("names_short", LastOwner()):
+        await names.execute("INSERT INTO names VALUES ('anna', 'b')")
+
+    assert isinstance(raised.value.__cause__, asyncpg.CheckViolationError)

@@ -27,5 +27,8 @@ def test_nothing_else_is_in_the_reference() -> None:
         "openapi/ezkey_admin.json",
         "openapi/ezkey_device.json",
         "openapi/ezkey_integration.json",
+        "openapi/links.json",
+        "openapi/protekt_account.json",
+        "openapi/protekt_auth.json",
         "openapi/well_known.json",
     }

@@ -3,6 +3,7 @@
     /pid     the process's id
     /wait    answered when the shutdown begins
     /slow    answered after most of a second
+    /port    the port that the request came in at
     /body    as many bytes as came
 
 Run as a module it is served as `countersign serve` serves the real one, with the settings of the
@@ -33,7 +34,7 @@ class SmallApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
-            body = await self._answer(scope["path"], receive)
+            body = await self._answer(scope, receive)
             headers = [(b"content-length", b"%d" % len(body))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -52,8 +53,10 @@ class SmallApp:
         log.info("ended", password="open sesame", url="https://me:open-sesame@there")
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, path: str, receive: Receive) -> bytes:
-        match path:
+    async def _answer(self, scope: Message, receive: Receive) -> bytes:
+        match scope["path"]:
+            case "/port":
+                return str(scope["server"][1]).encode()
             case "/pid":
                 return str(os.getpid()).encode()
             case "/wait":

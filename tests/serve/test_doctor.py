@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.base.settings import Settings, SettingsError
+from server.core.notifications import rehearsal
 from server.crypto.key_file import create_key_file
 from server.db.pool import Database
 from server.serve import doctor
@@ -14,6 +15,7 @@ from server.serve.database_state import DatabaseState
 from server.serve.doctor import Finding, examine
 from server.serve.instance import prepare
 from tests.support.factories import an_integration
+from tests.support.relay import a_relay
 from tests.support.work import a_work, some_settings
 
 
@@ -75,6 +77,49 @@ async def test_thoughtless_settings_deserve_a_thought(tmp_path: Path, unused_dat
         some_settings(data_dir=tmp_path, database_url=unused_database_url, host="192.0.2.1", workers=3)
     )
     assert {findings[name].state for name in ("public URL", "proxies", "limits")} == {"warning"}
+
+
+async def test_a_relay_is_asked_whether_it_lets_us_in(tmp_path: Path) -> None:
+    async with a_relay(user=("me", "sesame")) as relay:
+        url = f"smtp+plain://me:sesame@127.0.0.1:{relay.port}"
+        right = await found(some_settings(data_dir=tmp_path, smtp_url=url))
+        wrong = await found(some_settings(data_dir=tmp_path, smtp_url=url.replace("sesame", "other")))
+
+    assert (right["mail"].state, right["sender"].state) == ("ok", "warning")
+    assert wrong["mail"].state == "wrong"
+    assert "user or password refused: 535" in wrong["mail"].sentence
+    assert "other" not in wrong["mail"].sentence
+    assert relay.tries == 0
+
+
+async def test_without_a_relay_production_deserves_a_thought(tmp_path: Path) -> None:
+    production = some_settings(
+        mode="production",
+        data_dir=tmp_path,
+        database_url="postgresql://127.0.0.1:1/x",
+        trusted_proxies="none",
+        public_base_url="https://push.example.org",
+    )
+
+    assert (await found(production))["mail"].state == "warning"
+    assert (await found(some_settings(data_dir=tmp_path)))["mail"].state == "ok"
+
+
+async def test_an_sms_provider_is_named_and_not_tried(tmp_path: Path) -> None:
+    settings = some_settings(data_dir=tmp_path, sms_account="AC1", sms_token="sesame", sms_from="Acme")
+    findings = await found(settings)
+
+    assert "https://api.twilio.com" in findings["SMS"].sentence
+    assert "sesame" not in str(findings)
+
+
+async def test_templates_that_cannot_be_used_are_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await found(some_settings(data_dir=tmp_path)))["templates"].state == "ok"
+    monkeypatch.setattr(rehearsal, "LOCALES", ("en", "tlh"))
+
+    assert (await found(some_settings(data_dir=tmp_path)))["templates"].state == "wrong"
 
 
 async def test_what_does_not_answer_is_wrong(tmp_path: Path) -> None:

@@ -34,6 +34,31 @@ async def test_a_stop_answers_who_waits_and_lets_work_finish(
         assert [line["event"] for line in running.lines].count("ended") == int(workers)
 
 
+@BOTH_SERVERS
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_port_that_is_bound_to_a_document_is_listened_on_too(
+    server: str, workers: str, tmp_path: Path, unused_database_url: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    variables = {
+        "COUNTERSIGN_SERVER": server,
+        "COUNTERSIGN_WORKERS": workers,
+        "COUNTERSIGN_SURFACE_BINDINGS": f":{port}=protekt,auth.example=protekt",
+    }
+    async with instance(tmp_path, unused_database_url, **variables) as running:
+        line = await running.line("serve.listening")
+
+        assert line["bound"] == [f"http://127.0.0.1:{port}"]
+        for url in (line["url"], *line["bound"]):
+            running.url = url
+            assert await running.get("/port") == (200, url.rpartition(":")[2].encode())
+        running.send(signal.SIGTERM)
+        assert await running.ended() == (0, "")
+        with pytest.raises(ConnectionRefusedError):
+            await running.connect()
+
+
 async def test_logs_are_json_and_hold_no_secret(tmp_path: Path, unused_database_url: str) -> None:
     async with listening_instance(tmp_path, unused_database_url) as running:
         running.send(signal.SIGTERM)

@@ -6,19 +6,17 @@
 
 Checked are the path, the method, the status, the media type, the body with its formats, the headers that the
 document demands, and what the server took as a good request. An answer's object has no member that its
-schema does not name. Documents: `published/` for the two that others wrote, changed only as
-`divergences.json` says and gives reasons for; the rest is written from the product's routes.
+schema does not name. Documents: those that others published, changed only as `divergences.json` says and
+gives reasons for (`documents`); the rest is written from the product's routes.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from functools import cache, cached_property
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import httpx2
 from jsonschema import Draft202012Validator, FormatChecker
@@ -26,19 +24,24 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from server.surfaces import ezkey_admin, well_known
+from server.app import SURFACES
 from server.surfaces.kit.openapi import openapi_document
+from server.surfaces.kit.path_parameters import KINDS
+from tests.support.documents import PROTEKT, PUBLISHED, Divergence, diverged, divergences, published
 
-CONTRACTS = Path(__file__).parent.parent / "contracts"
-PUBLISHED = ("ezkey_device", "ezkey_integration")
-WRITTEN = (ezkey_admin.surface, well_known.surface)
+WRITTEN = [surface for surface in SURFACES if surface.name not in PUBLISHED]
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+FORM = "application/x-www-form-urlencoded"
+HTML = "text/html"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 _MOUNT = re.compile(r"^/s/[^/]+(?=/)")
-_FORMATS = FormatChecker(formats=("date-time", "uri", "uuid", "email"))
+_FORMATS = FormatChecker(formats=("date", "date-time", "uri", "uuid", "email"))
+_PARAMETER = re.compile(r"\{([^}]*)\}")
+# What stands in a path for a parameter of each type that a schema may have.
+_SEGMENTS = {"integer": "[0-9]+", "string": KINDS["text"].pattern}
 
 
 class ContractBroken(AssertionError):
@@ -53,80 +56,6 @@ def _is_int32(value: object) -> bool:
 @_FORMATS.checks("int64")
 def _is_int64(value: object) -> bool:
     return not isinstance(value, int) or -(2**63) <= value < 2**63
-
-
-# --- documents ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """One way in which the product's answers are not what a published document says, and why.
-
-    Args:
-        id: What tests call it.
-        reason: Why, in a sentence.
-        operations: The ids of the operations whose description `merge` changes; `*` for all; none for the
-            whole document.
-        merge: The change, as a JSON merge patch (RFC 7396).
-        counterexample: For one that promises more than the published document: a value that it rules out,
-            and where: a `schema` of the components, or the `operation` and `status` of an answer.
-    """
-
-    id: str
-    reason: str
-    merge: Mapping[str, Any]
-    operations: tuple[str, ...] = ()
-    counterexample: Mapping[str, Any] | None = None
-
-
-@cache
-def published(surface: str) -> Mapping[str, Any]:
-    """The document as its authors published it."""
-    document: dict[str, Any] = json.loads((CONTRACTS / "published" / f"{surface}.json").read_bytes())
-    return document
-
-
-@cache
-def divergences(surface: str) -> tuple[Divergence, ...]:
-    """Where the product says something else, in the order in which the changes are made."""
-    entries = json.loads((CONTRACTS / "divergences.json").read_bytes())[surface]
-    return tuple(
-        Divergence(
-            id=entry["id"],
-            reason=entry["reason"],
-            merge=entry["merge"],
-            operations=tuple(entry.get("operations", ())),
-            counterexample=entry.get("counterexample"),
-        )
-        for entry in entries
-    )
-
-
-def diverged(document: Mapping[str, Any], changes: Sequence[Divergence]) -> dict[str, Any]:
-    """*document* with *changes*; itself it stays as it is."""
-    changed: dict[str, Any] = deepcopy(dict(document))
-    for change in changes:
-        if not change.operations:
-            changed = merged(changed, change.merge)
-            continue
-        for operations in changed["paths"].values():
-            for method, operation in operations.items():
-                if "*" in change.operations or operation["operationId"] in change.operations:
-                    operations[method] = merged(operation, change.merge)
-    return changed
-
-
-def merged(target: object, patch: object) -> Any:  # noqa: ANN401 - JSON
-    """*target* after a JSON merge patch. Source: RFC 7396, section 2."""
-    if not isinstance(patch, Mapping):
-        return deepcopy(patch)
-    result = dict(target) if isinstance(target, Mapping) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merged(result.get(name), value)
-    return result
 
 
 # --- what is checked -----------------------------------------------------------------------------------
@@ -153,6 +82,11 @@ class Answer:
         return content_type.partition(";")[0].strip().lower()
 
     @property
+    def is_preflight(self) -> bool:
+        """Whether it is what a browser was told before a script might call."""
+        return self.method == "OPTIONS" and self.status == 204
+
+    @property
     def plain_path(self) -> str:
         """The path as documents write it, without a mount prefix."""
         return _MOUNT.sub("", self.path)
@@ -173,8 +107,22 @@ class Operation:
         return f"/paths/{_escaped(self.template)}/{self.method.lower()}"
 
     def is_at(self, path: str) -> bool:
-        """Whether *path* is one of its own. What stands for an id is a number."""
-        return _pattern(self.template).fullmatch(path) is not None
+        """Whether *path* is one of its own: a number or a text stands where the document has a parameter."""
+        return self._pattern.fullmatch(path) is not None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        segments = {
+            parameter["name"]: _SEGMENTS[parameter["schema"]["type"]]
+            for parameter in self.description.get("parameters", ())
+            if parameter["in"] == "path"
+        }
+        literal = True
+        pattern = ""
+        for part in _PARAMETER.split(self.template):
+            pattern += re.escape(part) if literal else segments[part]
+            literal = not literal
+        return re.compile(pattern)
 
 
 class Contract:
@@ -183,11 +131,13 @@ class Contract:
     Args:
         surface: Its name, as X-Surface says it.
         document: OpenAPI 3.1.
+        refusals: The media type of refusals, where the document does not say it.
     """
 
-    def __init__(self, surface: str, document: Mapping[str, Any]) -> None:
+    def __init__(self, surface: str, document: Mapping[str, Any], refusals: str = PROBLEM) -> None:
         self.surface = surface
         self.document = document
+        self._refusals = refusals
         self.operations: dict[str, Operation] = {
             operation["operationId"]: Operation(operation["operationId"], method.upper(), template, operation)
             for template, path_item in document["paths"].items()
@@ -222,6 +172,16 @@ class Contract:
         if answer.status < 300:
             self._check_request(answer, operation)
 
+    def check_preflight(self, answer: Answer) -> None:
+        """A browser's question is answered without a body; documents do not speak of it.
+
+        Raises:
+            ContractBroken: It is not.
+        """
+        self._check_surface(answer)
+        if answer.body:
+            raise ContractBroken(f"{answer}: a preflight has a body")
+
     def check_nothing_there(self, answer: Answer, methods: set[str]) -> None:
         """A path that no operation has, or a method that is not one of its *methods*, is refused.
 
@@ -233,9 +193,10 @@ class Contract:
         if answer.status != (405 if methods else 404) or (methods and allowed - {"HEAD"} != methods):
             raise ContractBroken(f"{answer}: there is no such operation, but {methods or 'none'}")
         if answer.method != "HEAD":
-            schema = "Error" if "Error" in self.document["components"]["schemas"] else "ProblemDetail"
-            self._check_json(answer, f"/components/schemas/{schema}", answer.body, closed=True)
             self._check_media_type(answer, ("*/*",))
+            if self._refusals != HTML:
+                schema = "Error" if "Error" in self.document["components"]["schemas"] else "ProblemDetail"
+                self._check_json(answer, f"/components/schemas/{schema}", answer.body, closed=True)
 
     def _check_surface(self, answer: Answer) -> None:
         if answer.headers.get("x-surface") != self.surface:
@@ -250,8 +211,9 @@ class Contract:
             self._check_header(answer, name, header, f"{pointer}/headers/{_escaped(name)}/schema")
         content = response.get("content")
         if not content:
-            # Metrics and pictures are not JSON, and documents written from routes do not speak of them.
-            if answer.body and (answer.status != 200 or answer.media_type in {JSON, PROBLEM}):
+            # Metrics and pages are not JSON, and documents written from routes do not speak of them.
+            plain = answer.status == 200 or answer.media_type == HTML
+            if answer.body and (not plain or answer.media_type in {JSON, PROBLEM}):
                 raise ContractBroken(f"{answer}: no body is documented")
             return
         documented = self._check_media_type(answer, tuple(content))
@@ -263,7 +225,7 @@ class Contract:
         """Which of the *documented* media types the answer has. Where any would do, clients need JSON."""
         if answer.media_type in documented:
             return answer.media_type
-        expected = JSON if answer.status < 400 else PROBLEM
+        expected = JSON if answer.status < 400 else self._refusals
         if "*/*" not in documented or answer.media_type != expected:
             raise ContractBroken(f"{answer}: {answer.media_type!r} is not documented, but {documented}")
         return "*/*"
@@ -284,7 +246,10 @@ class Contract:
             return
         for media_type in body.get("content", {}):
             schema = f"{operation.pointer}/requestBody/content/{_escaped(media_type)}/schema"
-            self._check_json(answer, schema, answer.request_body, closed=False)
+            sent = answer.request_body
+            if media_type == FORM:
+                sent = json.dumps(dict(parse_qsl(sent.decode(), keep_blank_values=True))).encode()
+            self._check_json(answer, schema, sent, closed=False)
 
     def _check_json(self, answer: Answer, pointer: str, text: bytes, *, closed: bool) -> None:
         try:
@@ -338,25 +303,37 @@ class Contracts:
         Raises:
             ContractBroken: It is not.
         """
-        path = answer.plain_path
+        path, surface = answer.plain_path, answer.headers.get("x-surface", "")
         method = "GET" if answer.method == "HEAD" else answer.method
-        for contract in self:
+        if answer.is_preflight:
+            self._by_surface[surface].check_preflight(answer)
+            return
+        # Where two documents claim a path, the one counts that the answer says is its own.
+        for contract in sorted(self, key=lambda contract: contract.surface != surface):
             if (operation := contract.operation_of(method, path)) is not None:
                 contract.check(answer, operation)
                 return
-        surface: str = answer.headers.get("x-surface", "")
         if surface not in self._by_surface:
             raise ContractBroken(f"{answer}: X-Surface names no surface")
         methods = {method for contract in self for method in contract.methods_at(path)}
         self._by_surface[surface].check_nothing_there(answer, methods)
 
 
+def contract_of(surface: str, changes: Sequence[Divergence]) -> Contract:
+    """The contract of a surface that others documented, with these *changes*."""
+    return Contract(surface, diverged(published(surface), changes), JSON if surface in PROTEKT else PROBLEM)
+
+
 @cache
 def contracts() -> Contracts:
     """The contracts as they stand: published with their divergences, the others as their routes say."""
-    told = [Contract(name, diverged(published(name), divergences(name))) for name in PUBLISHED]
+    told = [contract_of(name, divergences(name)) for name in PUBLISHED]
     written = [
-        Contract(surface.name, json.loads(json.dumps(openapi_document(surface, version="0"))))
+        Contract(
+            surface.name,
+            json.loads(json.dumps(openapi_document(surface, version="0"))),
+            surface.dialect.media_type.partition(";")[0],
+        )
         for surface in WRITTEN
     ]
     return Contracts(told + written)
@@ -441,11 +418,6 @@ def _sent(request: httpx2.Request) -> bytes:
         return request.content
     except httpx2.RequestNotRead:
         return b""
-
-
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile("[0-9]+".join(map(re.escape, re.split(r"\{[^}]*\}", template))))
 
 
 # --- JSON schema ---------------------------------------------------------------------------------------

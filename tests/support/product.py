@@ -1,8 +1,10 @@
 """The whole server in this process, and clients of it whose every answer is checked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
+from ssl import SSLContext
 from typing import TypeVar
 
 import httpx2
@@ -10,12 +12,18 @@ import httpx2
 from server.app import SURFACES
 from server.base.principal import Principal
 from server.base.settings import Settings
+from server.core.api_keys.model import Scope
 from server.core.integrations.model import Integration
+from server.core.organizations.model import Organization
+from server.core.projects.model import Project
 from server.core.work import Core
 from server.db.pool import Database
+from server.outbound.http import open_client, tls_context
+from server.outbound.identity_providers.network import ProviderNetwork
 from server.surfaces.kit.gateway import Gateway
 from server.surfaces.kit.limits import Limiter
 from server.surfaces.kit.metrics import Metrics
+from tests.support.accounts import PASSWORD, Account, Backend, a_project, a_project_key, an_owner
 from tests.support.contract import Answer, Checked
 from tests.support.enrolling import ANYONE, a_bound_phone, an_enrolled_phone, an_invited_phone
 from tests.support.factories import an_api_key, an_integration, an_operator_key
@@ -36,9 +44,19 @@ LIMITS = (
     "limit_wait",
     "limit_failed_keys",
     "limit_operator",
+    "limit_account",
+    "limit_project",
+    "limit_token",
+    "limit_pages",
 )
 
 Made = TypeVar("Made")
+
+
+@cache
+def _tls() -> SSLContext:
+    """Made once: it takes longer than a test."""
+    return tls_context()
 
 
 def generous_settings(**overrides: object) -> Settings:
@@ -105,7 +123,12 @@ class Product:
 
     def __init__(self, core: Core, seen: list[Answer] | None = None) -> None:
         self.core = core
-        self.gateway = Gateway(core, SURFACES, core.settings, Limiter(core.settings, Metrics()))
+        # Whoever signs in with a provider closes it: it keeps connections.
+        self.outgoing = open_client(tls=_tls())
+        network = ProviderNetwork(self.outgoing, plain_loopback=True)
+        self.gateway = Gateway(
+            core, SURFACES, core.settings, Limiter(core.settings, Metrics()), network=network
+        )
         self._seen = seen
         self.http = self.client()
 
@@ -150,6 +173,31 @@ class Product:
         client = self.client()
         client.headers["Authorization"] = f"Bearer {issued.secret.reveal()}"
         return client
+
+    async def backend(
+        self, *, project: Project | None = None, scopes: Sequence[Scope] | None = None, **what: Given
+    ) -> Backend:
+        """The backend of a project, a new one made of *what* unless it is given."""
+        if project is None:
+            project = await self.made(a_project, **what)
+        issued = await self.made(a_project_key, project=project, scopes=scopes)
+        client = self.client()
+        client.headers["X-Protekt-Key"] = issued.secret.reveal()
+        return Backend(client, project, issued.secret.reveal())
+
+    async def account(self, *, organization: Organization | None = None) -> Account:
+        """An owner who signed in, of a new organization unless one is given."""
+        owner = await self.made(an_owner, organization=organization)
+        return await self.signed_in(owner.organization, owner.member.email)
+
+    async def signed_in(self, organization: Organization, email: str, password: str = PASSWORD) -> Account:
+        """A member who signs in."""
+        response = await self.http.post("/v1/token", json={"email": email, "password": password})
+        assert response.status_code == 200, response.text
+        token = response.json()["management_token"]
+        client = self.client()
+        client.headers["Authorization"] = f"Bearer {token}"
+        return Account(client, organization, email, password, token)
 
     # --- what phones do ---
 

@@ -76,7 +76,7 @@ def is_right(key: ApiCredential | None, shown: AuthenticateApiKey, now: datetime
     return (
         key is not None
         and proved
-        and _is_current(key.revoked_at, key.expires_at, now)
+        and is_current(key.revoked_at, key.expires_at, now)
         and key.owner_active
         and _is_allowed(shown.address, key.ip_whitelist)
     )
@@ -100,14 +100,15 @@ async def authenticate_operator_key(work: Work, command: AuthenticateOperatorKey
         raise InvalidOperatorKey
     key = await select_operator_credential(work.conn, key_id)
     proved = is_digest_of(key.key_digest if key else _NO_DIGEST, command.key.reveal())
-    if key is None or not proved or not _is_current(key.revoked_at, key.expires_at, work.now):
+    if key is None or not proved or not is_current(key.revoked_at, key.expires_at, work.now):
         raise InvalidOperatorKey
     if is_use_to_be_noted(key.last_used_at, work.now):
         await update_operator_key_used(work.conn, key.id, work.now)
     return Principal(kind=Actor.OPERATOR, id=str(key.id))
 
 
-def _is_current(revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> bool:
+def is_current(revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> bool:
+    """Whether a key is neither revoked nor expired."""
     return revoked_at is None and (expires_at is None or expires_at > now)
 
 

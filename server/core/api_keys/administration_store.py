@@ -1,4 +1,4 @@
-"""The SQL of what operators do with API keys."""
+"""The SQL of what operators do with integrations' API keys. Projects' keys share the table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,6 +99,7 @@ async def select_api_key(conn: Connection, api_key_id: int, now: datetime) -> Ap
                expires_at, revoked_at, replaced_by, last_used_at, created_at, updated_at
           FROM api_keys
          WHERE id = $1
+           AND integration_id IS NOT NULL
         """,
         api_key_id,
         now,
@@ -115,6 +116,7 @@ async def select_api_key_for_update(conn: Connection, api_key_id: int, now: date
                expires_at, revoked_at, replaced_by, last_used_at, created_at, updated_at
           FROM api_keys
          WHERE id = $1
+           AND integration_id IS NOT NULL
            FOR NO KEY UPDATE
         """,
         api_key_id,
@@ -134,7 +136,8 @@ async def select_page(
                    revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4) AS active,
                    expires_at, revoked_at, replaced_by, last_used_at, created_at, updated_at
               FROM api_keys
-             WHERE strpos(lower(label || ' ' || key_id), lower($1)) > 0
+             WHERE integration_id IS NOT NULL
+               AND strpos(lower(label || ' ' || key_id), lower($1)) > 0
                AND ($2::int IS NULL OR integration_id = $2)
         ), found AS (
             SELECT id, organization_id, integration_id, key_id, label, ip_whitelist, active, expires_at,
@@ -214,6 +217,7 @@ async def update_api_key_revoked(conn: Connection, api_key_id: int, now: datetim
         UPDATE api_keys
            SET revoked_at = $2, updated_at = $2
          WHERE id = $1
+           AND integration_id IS NOT NULL
            AND revoked_at IS NULL
         RETURNING id
         """,

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
+from uuid import UUID
 
 from server.base.secret import Secret
 
@@ -15,7 +17,7 @@ LAST_USED_STEP = timedelta(minutes=1)
 
 # Woken with the name of a key (`api_key:ezkey_ikey_…`) when something of it is changed or taken away.
 API_KEY_TOPICS = "api_key:"
-# Woken when the ground of several is taken away, such as their integration.
+# Woken when the ground of several is taken away or changed, such as their integration or project.
 ALL_API_KEYS_TOPIC = "api_key:*"
 
 
@@ -94,6 +96,70 @@ class ApiCredential:
     integration_id: int
     secret_digest: bytes
     ip_whitelist: tuple[Network, ...]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    owner_active: bool
+
+
+class Scope(StrEnum):
+    """What the holder of a project's key may do with the project's users."""
+
+    AUTH_READ = "auth:read"
+    AUTH_WRITE = "auth:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectKey:
+    """A project's API key as members see it. One that was revoked is not seen any more.
+
+    Args:
+        key_id: Its public name, `pk_live_` and 16 hex digits.
+        scopes: In the order of `Scope`.
+    """
+
+    uid: UUID
+    key_id: str
+    organization_id: int
+    project_id: UUID
+    label: str
+    scopes: tuple[Scope, ...]
+    expires_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedProjectKey:
+    """A new project key with its whole text, public part and secret, which is nowhere else."""
+
+    key: ProjectKey
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCredential:
+    """What a shown project key is checked against, and what its holder may do where.
+
+    Args:
+        key_id: Its public name.
+        realm_id: Whose users it is about.
+        scopes: What it may do.
+        allowed_origins: From which pages the project may be called, as browsers write origins.
+        key_digest: 32 bytes; the key itself is nowhere.
+        owner_active: Whether its organization is.
+    """
+
+    id: int
+    uid: UUID
+    key_id: str
+    organization_id: int
+    project_id: UUID
+    realm_id: UUID
+    scopes: frozenset[str]
+    allowed_origins: tuple[str, ...]
+    key_digest: bytes
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None

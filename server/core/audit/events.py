@@ -21,7 +21,8 @@ class Event:
         target_id: Its id, in text form.
         organization_id: The tenant it belongs to; None for what belongs to the instance.
         result: `refused` for a "no" that is remembered.
-        data: What else a reader of the log needs; never a secret, never the text shown to a person.
+        data: What else a reader of the log needs; never a secret, an address of a person, or shown text.
+        realm_id: The realm it belongs to, if it does.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Event:
     organization_id: int | None = None
     result: Literal["ok", "refused"] = "ok"
     data: Mapping[str, Detail] = field(default_factory=dict)
+    realm_id: UUID | None = None
 
 
 class Origin(NamedTuple):

@@ -14,11 +14,11 @@ async def insert_events(conn: Connection, origin: Origin, events: Sequence[Event
     await conn.execute(
         """
         INSERT INTO audit_events (at, surface, actor_kind, actor_id, address, request_id,
-                                  organization_id, event, result, target_kind, target_id, data)
+                                  organization_id, event, result, target_kind, target_id, data, realm_id)
         SELECT $1, $2, $3, $4, $5, $6, e.organization_id, e.event, e.result, e.target_kind, e.target_id,
-               e.data::jsonb
-          FROM unnest($7::int[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-            AS e (organization_id, event, result, target_kind, target_id, data)
+               e.data::jsonb, e.realm_id
+          FROM unnest($7::int[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[])
+            AS e (organization_id, event, result, target_kind, target_id, data, realm_id)
         """,
         *origin,
         [event.organization_id for event in events],
@@ -27,6 +27,7 @@ async def insert_events(conn: Connection, origin: Origin, events: Sequence[Event
         [event.target_kind for event in events],
         [event.target_id for event in events],
         [json.dumps(dict(event.data)) for event in events],
+        [event.realm_id for event in events],
     )
 
 

@@ -48,4 +48,9 @@ SEALED_COLUMNS = (
     _column("enrollments", "push_address"),
     _column("auth_attempts", "proof_token"),
     _column("auth_attempts", "challenge"),
+    _column("one_time_secrets", "payload"),
+    _column("factors", "secret"),
+    _column("token_signing_keys", "private_key"),
+    _column("identity_providers", "client_secret"),
+    _column("outbox_messages", "content"),
 )

@@ -1,1 +1,1 @@
-"""Tenants: whose integrations they are."""
+"""Tenants, whose integrations they are, and customers, whose projects they are."""

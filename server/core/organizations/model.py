@@ -1,4 +1,4 @@
-"""What a tenant is."""
+"""What a tenant is, and what a customer's organization is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,3 +14,13 @@ class Tenant:
     active: bool
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A customer: whose projects they are, and whose members look after them."""
+
+    id: int
+    name: str
+    active: bool
+    created_at: datetime

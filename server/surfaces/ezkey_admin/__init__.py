@@ -1,4 +1,4 @@
-"""What operators call: bearer operator key, camelCase, RFC 9457.
+"""What operators call: bearer operator key or token, camelCase, RFC 9457.
 
 Tenants, integrations, keys, enrollments; attempts and events to look at. The same things, by the same
 actions, are done at the command line: `countersign admin`.
@@ -11,6 +11,7 @@ from server.surfaces.ezkey_admin import (
     enrollments,
     integrations,
     operator_keys,
+    operators,
     tenants,
 )
 from server.surfaces.ezkey_admin.surface import surface
@@ -22,6 +23,7 @@ __all__ = [
     "enrollments",
     "integrations",
     "operator_keys",
+    "operators",
     "surface",
     "tenants",
 ]

@@ -15,7 +15,7 @@ from server.base.errors import (
 from server.core.api_keys import administration as actions
 from server.core.api_keys.ip_whitelist import MAX_NETWORKS, text_of
 from server.core.api_keys.model import ApiKey, IssuedApiKey
-from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, FutureInstant, Label, read_or_default
+from server.surfaces.ezkey_admin.bodies import Answer, ChangeBody, FutureInstant, Label
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Instant, Int32, QueryBool, QueryId, StrictCamelBody
@@ -23,7 +23,7 @@ from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import operator_key
 from server.surfaces.kit.limits import OPERATIONS
 from server.surfaces.kit.performing import perform, perform_at_once
-from server.surfaces.kit.reading import path_id, read, read_query
+from server.surfaces.kit.reading import path_id, read, read_or_default, read_query
 from server.surfaces.kit.replying import reply
 
 

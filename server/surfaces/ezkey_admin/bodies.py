@@ -6,8 +6,6 @@ from pydantic import AwareDatetime, Field
 
 from server.core.changes import UNCHANGED, Unchanged
 from server.surfaces.kit.body import CamelBody, StrictCamelBody
-from server.surfaces.kit.exchange import current_exchange
-from server.surfaces.kit.reading import read
 
 # The rules themselves are the core's (`server.core.shown_text`, `server.core.expiry`): here they are told.
 _SHOWN = "in NFC and trimmed when they are stored; no control or text-direction characters"
@@ -30,7 +28,6 @@ UserIdentifier = Annotated[
 FutureInstant = Annotated[AwareDatetime, Field(description="RFC 3339, in the future and within ten years.")]
 
 Value = TypeVar("Value")
-Model = TypeVar("Model", bound=StrictCamelBody)
 
 
 class Answer(CamelBody):
@@ -45,12 +42,3 @@ class ChangeBody(StrictCamelBody):
     def said(self, member: str, value: Value) -> Value | Unchanged:
         """*value*, if the body had this member."""
         return value if member in self.model_fields_set else UNCHANGED
-
-
-async def read_or_default(model: type[Model]) -> Model:
-    """The body as *model*, or its defaults when there is no body.
-
-    Raises:
-        AppError: What `read` raises for a body that is there.
-    """
-    return await read(model) if await current_exchange().body() else model()

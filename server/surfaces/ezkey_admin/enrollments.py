@@ -22,7 +22,6 @@ from server.surfaces.ezkey_admin.bodies import (
     FutureInstant,
     Name,
     UserIdentifier,
-    read_or_default,
 )
 from server.surfaces.ezkey_admin.pages import PageBody, PageQuery
 from server.surfaces.ezkey_admin.surface import surface
@@ -32,7 +31,7 @@ from server.surfaces.kit.guards import operator_key
 from server.surfaces.kit.limits import OPERATIONS
 from server.surfaces.kit.performing import perform, perform_at_once
 from server.surfaces.kit.qr import png_of, svg_of
-from server.surfaces.kit.reading import path_id, read, read_query
+from server.surfaces.kit.reading import path_id, read, read_or_default, read_query
 from server.surfaces.kit.replying import reply
 
 

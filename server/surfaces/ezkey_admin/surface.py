@@ -16,6 +16,6 @@ surface = Surface(
     dialect=DIALECT,
     title="Countersign operators' API",
     description="What operators do: tenants, integrations, keys, enrollments; what happened. "
-    "Every call carries an operator key as bearer token. Secrets are in the answer that made them, "
-    "and in no other.",
+    "Every call but signing in carries, as bearer token, an operator key or the token of an operator who "
+    "signed in. Secrets are in the answer that made them, and in no other.",
 )

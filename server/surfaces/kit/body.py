@@ -5,20 +5,34 @@ number is a JSON number, a flag a JSON boolean, a text a JSON string.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
+from server.base.contact import MAX_EMAIL_CHARACTERS, email_address, phone_number
 from server.base.ids import MAX_SMALL_ID
+from server.base.urls import MAX_URL_LENGTH, is_redirect_target
 
 Int32 = Annotated[int, Field(strict=True, ge=1, le=MAX_SMALL_ID)]
 """A JSON integer from 1 to 2**31 - 1: ids and challenges. Neither 1.0 nor "1" nor true."""
 
 _QUERY_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})")
 _QUERY_FLAGS = {"true": True, "false": False}
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_AND_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def _integer_in_string_form(value: object) -> object:
@@ -37,6 +51,46 @@ def _flag_in_string_form(value: object) -> object:
     return value
 
 
+def _email(value: str) -> str:
+    if (address := email_address(value)) is None:
+        raise ValueError("must be an email address")
+    return address
+
+
+def _phone(value: str) -> str:
+    if (number := phone_number(value)) is None:
+        raise ValueError("must be a phone number in E.164 form, such as +2348012345678")
+    return number
+
+
+def _url(value: str) -> str:
+    if not is_redirect_target(value):
+        raise ValueError("must be an https URL without fragment (http only on a loopback host)")
+    return value
+
+
+def _date(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass  # the thirtieth of February
+    raise ValueError("must be a date, such as 2026-01-31")
+
+
+def _date_and_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DATE_AND_TIME.fullmatch(value):
+            return datetime.fromisoformat(value.upper())
+    except ValueError:
+        pass  # 25 o'clock
+    raise ValueError("must be a date and time with an offset from UTC, such as 2026-01-31T12:00:00Z")
+
+
 def _instant_text(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -49,6 +103,27 @@ QueryId = Annotated[int, Field(ge=1, le=MAX_SMALL_ID), BeforeValidator(_integer_
 
 QueryBool = Annotated[bool, BeforeValidator(_flag_in_string_form)]
 """`true` or `false` in a query string."""
+
+Email = Annotated[
+    str,
+    AfterValidator(_email),
+    Field(json_schema_extra={"format": "email", "maxLength": MAX_EMAIL_CHARACTERS}),
+]
+"""An e-mail address; its surrounding white space is taken off, and it is made NFC."""
+
+Phone = Annotated[str, AfterValidator(_phone)]
+"""A phone number in E.164 form; spaces, hyphens, dots and parentheses in it are taken out."""
+
+Url = Annotated[
+    str, AfterValidator(_url), Field(json_schema_extra={"format": "uri", "maxLength": MAX_URL_LENGTH})
+]
+"""A URL that a browser may be sent to: https, or http on a loopback host; no user name, no fragment."""
+
+Day = Annotated[date, BeforeValidator(_date)]
+"""A date such as 2026-01-31 (RFC 3339, full-date). In bodies and in query strings."""
+
+GivenInstant = Annotated[datetime, BeforeValidator(_date_and_time)]
+"""An instant that a caller names: RFC 3339, with an offset, so that it is aware."""
 
 Instant = Annotated[
     datetime,
@@ -124,8 +199,14 @@ class SnakeBody(Body):
     """A body whose members are snake_case. Unknown members are ignored."""
 
 
-class QueryFields(BaseModel):
-    """The parameters of a query string, camelCase. Unknown ones are ignored.
+class SnakeAnswer(SnakeBody):
+    """An answer whose members are snake_case, each of them always there: what there is none of is null."""
+
+    omits_nulls = False
+
+
+class Query(BaseModel):
+    """The parameters of a query string. Unknown ones are ignored. Routes use one of its subclasses.
 
     Numbers are `QueryInt`, flags `QueryBool`; the rest is text, a `Literal` or an enumeration.
     """
@@ -134,7 +215,16 @@ class QueryFields(BaseModel):
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
-        alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+
+class QueryFields(Query):
+    """Parameters whose names are camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class SnakeQuery(Query):
+    """Parameters whose names are snake_case."""

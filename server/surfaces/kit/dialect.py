@@ -15,6 +15,8 @@ STATUS_OF: Mapping[Kind, int] = {
     Kind.METHOD_NOT_ALLOWED: 405,
     Kind.TOO_SLOW: 408,
     Kind.CONFLICT: 409,
+    Kind.USED: 409,
+    Kind.EXPIRED: 410,
     Kind.TOO_LARGE: 413,
     Kind.UNSUPPORTED_MEDIA: 415,
     Kind.LIMITED: 429,
@@ -23,6 +25,7 @@ STATUS_OF: Mapping[Kind, int] = {
 }
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+JSON_MEDIA_TYPE = "application/json"
 
 ErrorBody = Callable[[AppError, int, str], bytes]
 
@@ -40,6 +43,8 @@ class Dialect:
         bodiless: Statuses that are answered without a body.
         headers: Further headers by status.
         schema: The error body as JSON schema, for the reference.
+        resets_at_instant: X-RateLimit-Reset is a Unix time, on the instance's clock, rather than a number of
+            seconds from now.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Dialect:
     bodiless: frozenset[int] = frozenset()
     headers: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     schema: Mapping[str, object] = field(default_factory=dict)
+    resets_at_instant: bool = False
 
     def status(self, error: AppError | type[AppError]) -> int:
         """The status under which *error* is answered."""
@@ -140,6 +146,61 @@ PROBLEM_SCHEMA: Mapping[str, object] = {
                 "type": "object",
                 "required": ["field", "message"],
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def nested_error_dialect(
+    name: str,
+    *,
+    status_by_code: Mapping[str, int] | None = None,
+    status_by_kind: Mapping[Kind, int] | None = None,
+    headers: Mapping[int, tuple[tuple[str, str], ...]] | None = None,
+) -> Dialect:
+    """A dialect of JSON objects with one member, `error`: its code, a message and perhaps details.
+
+    `details` is there when members of the request are not as documented, and says of each by its name what
+    is wrong with it, never its value. X-RateLimit-Reset is a Unix time.
+
+    Args:
+        name: What the dialect is called in the reference.
+        status_by_code: Statuses of single errors that differ from their kind's.
+        status_by_kind: Statuses of kinds that differ from `STATUS_OF`.
+        headers: Further headers by status.
+    """
+
+    def body(error: AppError, _status: int, _path: str) -> bytes:
+        told: dict[str, object] = {"code": error.code, "message": str(error)}
+        if error.fields:
+            told["details"] = dict(error.fields)
+        return json.dumps({"error": told}, separators=(",", ":")).encode()
+
+    return Dialect(
+        name=name,
+        media_type=JSON_MEDIA_TYPE,
+        body=body,
+        status_of={**STATUS_OF, **(status_by_kind or {})},
+        status_by_code=status_by_code or {},
+        headers=headers or {},
+        schema=NESTED_ERROR_SCHEMA,
+        resets_at_instant=True,
+    )
+
+
+NESTED_ERROR_SCHEMA: Mapping[str, object] = {
+    "type": "object",
+    "title": "Error",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "details": {"type": "object", "additionalProperties": {"type": "string"}},
             },
         },
     },

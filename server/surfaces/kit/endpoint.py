@@ -1,11 +1,13 @@
 """A route made ready to serve, and the one place where refusals and failures become answers."""
 
+from math import ceil
+
 import structlog
 
-from server.base.errors import AppError, InternalError
+from server.base.addresses import bucket_of
+from server.base.errors import AppError, InternalError, TooManyAttempts
 from server.base.settings import Settings
 from server.surfaces.kit.access_log import LOGGER, access_log, leaves_line
-from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.counting import Standing
 from server.surfaces.kit.exchange import ClientGone, Exchange, Response, enter, leave
 from server.surfaces.kit.limits import By, Limit, enforce
@@ -39,10 +41,14 @@ class Finisher:
         ]
         if (settings.public_base_url or "").startswith("https://"):
             self._headers.append((b"strict-transport-security", HSTS.encode()))
+        self._names = frozenset(name for name, _ in self._headers)
+        self._resets_at_instant = surface.dialect.resets_at_instant
 
     def refuse(self, error: AppError, exchange: Exchange) -> Response:
         """*error* in the surface's dialect."""
         exchange.error_code = error.code
+        if isinstance(error, TooManyAttempts):
+            exchange.show(_used_up(error))
         if error.__cause__ is not None:
             exchange.error_cause = type(error.__cause__).__name__
         return self.surface.dialect.refuse(error, exchange)
@@ -64,11 +70,36 @@ class Finisher:
             if response.media_type is not None:
                 headers.append((b"content-type", response.media_type.encode("ascii")))
         if exchange.standing is not None:
-            headers += _standing_headers(exchange.standing)
+            headers += self._standing_headers(exchange, exchange.standing)
         for name, value in response.headers:
-            headers.append((name.lower().encode("ascii"), value.encode("ascii")))
+            raw_name = name.lower().encode("ascii")
+            if raw_name in self._names:
+                headers = [pair for pair in headers if pair[0] != raw_name]
+            headers.append((raw_name, value.encode("latin-1")))
+        if exchange.vary:
+            headers += self._dependent_headers(exchange)
         self.note(exchange, status)
         return status, headers, b"" if exchange.method == "HEAD" else body
+
+    def _standing_headers(self, exchange: Exchange, standing: Standing) -> WireHeaders:
+        """X-RateLimit-Reset says when the whole budget is free again: in so many seconds, or when."""
+        reset = standing.reset_seconds
+        if self._resets_at_instant:
+            reset = ceil(exchange.core.clock.now().timestamp() + reset)
+        return [
+            (b"x-ratelimit-limit", b"%d" % standing.limit),
+            (b"x-ratelimit-remaining", b"%d" % standing.remaining),
+            (b"x-ratelimit-reset", b"%d" % reset),
+        ]
+
+    def _dependent_headers(self, exchange: Exchange) -> WireHeaders:
+        """What the answer depends on, and whether a script of another origin may read it."""
+        headers: WireHeaders = [(b"vary", ", ".join(exchange.vary).encode("ascii"))]
+        cors, origin = self.surface.cors, exchange.header("origin")
+        if cors is not None and origin is not None and origin in exchange.allowed_origins:
+            headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+            headers.append((b"access-control-expose-headers", ", ".join(cors.exposed).encode("ascii")))
+        return headers
 
     def note(self, exchange: Exchange, status: int) -> None:
         """The request is counted, timed and logged as answered with *status*."""
@@ -164,10 +195,9 @@ def _caller_key(exchange: Exchange) -> str:
     )
 
 
-def _standing_headers(standing: Standing) -> WireHeaders:
-    """X-RateLimit-Reset is in seconds from now, until the whole budget is free again."""
-    return [
-        (b"x-ratelimit-limit", b"%d" % standing.limit),
-        (b"x-ratelimit-remaining", b"%d" % standing.remaining),
-        (b"x-ratelimit-reset", b"%d" % standing.reset_seconds),
-    ]
+def _used_up(error: TooManyAttempts) -> Standing:
+    """Where the caller stands with a budget that the core counts."""
+    seconds = error.retry_after_seconds
+    return Standing(
+        allowed=False, limit=error.limit, remaining=0, reset_seconds=seconds, retry_after_seconds=seconds
+    )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
 from server.base.errors import InvalidFields
@@ -19,7 +19,7 @@ from server.surfaces.kit.metrics import now
 from server.surfaces.kit.serving import Serving
 
 MAX_QUERY_PARAMETERS = 50
-NO_PARAMS: Final[Mapping[str, int]] = MappingProxyType({})
+NO_PARAMS: Final[Mapping[str, Any]] = MappingProxyType({})
 UNREAD: Final = "(unread)"  # compared by identity
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -37,7 +37,7 @@ class Response:
         status: The status code.
         body: The bytes; empty for none.
         media_type: The Content-Type of the body.
-        headers: Further headers, in ASCII.
+        headers: Further headers, in Latin-1. One that every answer carries takes that one's place.
     """
 
     status: int
@@ -75,9 +75,9 @@ class Exchange:
 
     Args:
         serving: The process's parts.
-        surface: The name of the surface that answers.
+        surface: The name of the surface that answers; empty until it is chosen.
         method: As the client sent it.
-        path: Decoded, without a mount prefix.
+        path: Decoded; without a mount prefix once the surface is chosen.
         raw_query: The query string as sent, without its question mark.
         raw_headers: Names in lower case, in the order in which they came.
         peer: The address at the other end of the socket.
@@ -87,6 +87,7 @@ class Exchange:
     __slots__ = (
         "_address",
         "_headers",
+        "allowed_origins",
         "caller_topics",
         "error_cause",
         "error_code",
@@ -108,6 +109,7 @@ class Exchange:
         "started",
         "subject",
         "surface",
+        "vary",
     )
 
     def __init__(
@@ -134,7 +136,7 @@ class Exchange:
         self.started = now()
         self.receive = receive
         self.line = line
-        self.params: Mapping[str, int] = NO_PARAMS
+        self.params: Mapping[str, Any] = NO_PARAMS
         self.route_path = ""
         self.limit: Limit = UNLIMITED
         self.standing: Standing | None = None
@@ -145,6 +147,10 @@ class Exchange:
         self.recheck: Callable[[Exchange], Awaitable[Principal]] = _nobody
         # What is published when the guard might no longer find its caller.
         self.caller_topics: tuple[str, ...] = ()
+        # The origins whose scripts may read the answer, as far as the guard found who allows them.
+        self.allowed_origins: tuple[str, ...] = ()
+        # The names of the request headers that the answer depends on, for caches.
+        self.vary: tuple[str, ...] = ()
         self._address: str | None = UNREAD
         self._headers: dict[bytes, bytes] | None = None
 
@@ -210,17 +216,9 @@ class Exchange:
         if not self.raw_query:
             return []
         try:
-            pairs = parse_qsl(
-                self.raw_query.decode("ascii"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=MAX_QUERY_PARAMETERS,
-            )
+            return decoded_pairs(self.raw_query)
         except ValueError as cause:
             raise InvalidFields("The query could not be read") from cause
-        if any("\0" in name or "\0" in value for name, value in pairs):
-            raise InvalidFields("The query could not be read")
-        return pairs
 
     async def body(self) -> bytes:
         """The whole body. It is read when it is asked for, which is after the guard and the limit.
@@ -231,6 +229,22 @@ class Exchange:
             ClientGone: The client closed the connection before it was complete.
         """
         return await self.line.body(self)
+
+
+def decoded_pairs(raw: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query or form, in the order in which they came.
+
+    Raises:
+        ValueError: They are not UTF-8, hold U+0000, or there are more than fifty.
+
+    Source: URL Standard, section 5.1 (application/x-www-form-urlencoded).
+    """
+    pairs = parse_qsl(
+        raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_PARAMETERS
+    )
+    if any("\0" in name or "\0" in value for name, value in pairs):
+        raise ValueError("U+0000 in a name or value")
+    return pairs
 
 
 def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:

@@ -2,21 +2,35 @@
 
 from binascii import a2b_base64
 
-from server.base.errors import AppError, InvalidApiKey, InvalidOperatorKey
+from server.base.addresses import bucket_of
+from server.base.errors import (
+    AppError,
+    InsufficientScope,
+    InvalidAccessToken,
+    InvalidApiKey,
+    InvalidManagementToken,
+    InvalidOperatorKey,
+    PermissionDenied,
+)
 from server.base.principal import Actor, Principal
 from server.base.secret import Secret
-from server.core.api_keys.actions import (
-    AuthenticateApiKey,
-    AuthenticateOperatorKey,
-    authenticate_operator_key,
+from server.core.api_keys.actions import AuthenticateApiKey
+from server.core.api_keys.model import API_KEY_TOPICS, ProjectCredential
+from server.core.api_keys.project_keys import AuthenticateProjectKey
+from server.core.memberships.actions import authenticate_member
+from server.core.operators.actions import AuthenticateOperator, authenticate_operator
+from server.core.sessions.authenticate import (
+    AuthenticateAccessToken,
+    AuthenticateReferenceToken,
+    authenticate_access_token,
 )
-from server.core.api_keys.model import API_KEY_TOPICS
-from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.exchange import Exchange
 from server.surfaces.kit.limits import FAILED_KEYS, enforce
 from server.surfaces.kit.surface import Guard
 
 MAX_CREDENTIAL_CHARACTERS = 512
+MAX_ACCESS_TOKEN_CHARACTERS = 4096
+PROJECT_KEY_HEADER = "x-protekt-key"
 
 
 async def _anyone(exchange: Exchange) -> Principal:
@@ -51,20 +65,121 @@ async def _integration_key(exchange: Exchange) -> Principal:
 
 
 async def _operator_key(exchange: Exchange) -> Principal:
-    """The operator whose key the request carries as bearer token.
+    """The operator whose key, or whose sign-in's token, the request carries as bearer token.
 
     Raises:
         InvalidOperatorKey: None, a malformed or a wrong one: all alike.
         TooManyRequests: It is wrong, and the address sent too many wrong ones.
     """
-    shown = AuthenticateOperatorKey(key=Secret(_bearer(exchange)))
+    shown = AuthenticateOperator(Secret(_bearer(exchange, InvalidOperatorKey)))
     nobody = exchange.nobody()
     try:
-        found = await exchange.core.perform_at_once(authenticate_operator_key, shown, actor=nobody)
+        found = await exchange.core.perform_at_once(authenticate_operator, shown, actor=nobody)
     except InvalidOperatorKey:
         await _count_failure(exchange)
         raise
     return found._replace(surface=nobody.surface, address=nobody.address, request_id=nobody.request_id)
+
+
+async def _member(exchange: Exchange, roles: frozenset[str]) -> Principal:
+    """The member whose management token the request carries as bearer token.
+
+    Raises:
+        InvalidManagementToken: None, a malformed, wrong, ended or another kind of token: all alike.
+        PermissionDenied: The member has none of *roles*; never if there are none.
+        TooManyRequests: The token is wrong, and the address sent too many wrong ones.
+    """
+    shown = AuthenticateReferenceToken(Secret(_bearer(exchange, InvalidManagementToken)))
+    nobody = exchange.nobody()
+    try:
+        found = await exchange.core.perform_at_once(authenticate_member, shown, actor=nobody)
+    except InvalidManagementToken:
+        await _count_failure(exchange)
+        raise
+    if roles and found.role not in roles:
+        raise PermissionDenied
+    return found._replace(surface=nobody.surface, address=nobody.address, request_id=nobody.request_id)
+
+
+async def _project_credential(exchange: Exchange, scope: str) -> ProjectCredential:
+    """The project's key in X-Protekt-Key; scripts of its project's origins may read the answer.
+
+    Raises:
+        InvalidApiKey: None, a malformed, wrong, expired or revoked one: all alike.
+        InsufficientScope: It does not have *scope*.
+        TooManyRequests: It is wrong, and the address sent too many wrong ones.
+    """
+    text = exchange.header(PROJECT_KEY_HEADER) or ""
+    if not 0 < len(text) <= MAX_CREDENTIAL_CHARACTERS or not text.isascii():
+        raise InvalidApiKey
+    shown = AuthenticateProjectKey(Secret(text))
+    try:
+        key = await exchange.serving.project_keys.authenticate(shown, actor=exchange.nobody)
+    except InvalidApiKey:
+        await _count_failure(exchange)
+        raise
+    exchange.caller_topics = (API_KEY_TOPICS + key.key_id,)
+    exchange.allowed_origins = key.allowed_origins
+    if scope not in key.scopes:
+        raise InsufficientScope
+    return key
+
+
+async def _project(exchange: Exchange, scope: str) -> Principal:
+    """The project whose key the request carries.
+
+    Raises:
+        InvalidApiKey: As `_project_credential`, and so are the others.
+        InsufficientScope: The key does not have *scope*.
+        TooManyRequests: The key is wrong, and the address sent too many wrong ones.
+    """
+    key = await _project_credential(exchange, scope)
+    return exchange.nobody()._replace(
+        kind=Actor.PROJECT,
+        id=str(key.uid),
+        organization_id=key.organization_id,
+        realm_id=key.realm_id,
+        project_id=key.project_id,
+        scopes=key.scopes,
+    )
+
+
+async def _user(exchange: Exchange, scope: str) -> Principal:
+    """The user whose access token the request carries as bearer token, with or without their project's key.
+
+    Raises:
+        InvalidApiKey: There is a key, and it is not good.
+        InsufficientScope: There is a key, and it does not have *scope*.
+        InvalidAccessToken: There is no token, or one that is malformed, forged, expired, revoked, of another
+            kind, or of another project than the key: all alike.
+        TooManyRequests: A key, or a token without a key, is wrong, and the address sent too many wrong ones.
+    """
+    has_key = exchange.header(PROJECT_KEY_HEADER) is not None
+    key = await _project_credential(exchange, scope) if has_key else None
+    shown = AuthenticateAccessToken(
+        Secret(_bearer(exchange, InvalidAccessToken, MAX_ACCESS_TOKEN_CHARACTERS))
+    )
+    try:
+        session = await exchange.core.perform_at_once(
+            authenticate_access_token, shown, actor=exchange.nobody()
+        )
+    except InvalidAccessToken:
+        # A backend brings its users' tokens, and they run out every day: with its key that is no guessing.
+        if key is None:
+            await _count_failure(exchange)
+        raise
+    if session.project_id is None or (key is not None and key.project_id != session.project_id):
+        raise InvalidAccessToken
+    exchange.allowed_origins = session.allowed_origins
+    return exchange.nobody()._replace(
+        kind=Actor.USER,
+        id=str(session.principal_id),
+        organization_id=session.organization_id,
+        realm_id=session.realm_id,
+        project_id=session.project_id,
+        session_id=session.session_id,
+        scopes=frozenset() if key is None else key.scopes,
+    )
 
 
 async def _count_failure(exchange: Exchange) -> None:
@@ -83,11 +198,13 @@ async def _count_failure(exchange: Exchange) -> None:
     enforce(standing)
 
 
-def _credentials(exchange: Exchange, scheme: str, refusal: type[AppError]) -> str:
+def _credentials(
+    exchange: Exchange, scheme: str, refusal: type[AppError], at_most: int = MAX_CREDENTIAL_CHARACTERS
+) -> str:
     """What follows *scheme* in the one Authorization header."""
     value = exchange.header("authorization") or ""
     name, _, credentials = value.partition(" ")
-    if name.lower() != scheme or not credentials or len(credentials) > MAX_CREDENTIAL_CHARACTERS:
+    if name.lower() != scheme or not credentials or len(credentials) > at_most:
         raise refusal
     return credentials
 
@@ -111,17 +228,17 @@ def _basic(exchange: Exchange) -> tuple[str, str]:
     return key_id, secret
 
 
-def _bearer(exchange: Exchange) -> str:
+def _bearer(exchange: Exchange, refusal: type[AppError], at_most: int = MAX_CREDENTIAL_CHARACTERS) -> str:
     """The token of bearer credentials.
 
     Raises:
-        InvalidOperatorKey: There is none, or it holds what no token holds.
+        AppError: *refusal*: there is none, or it holds what no token holds.
 
     Source: RFC 6750, section 2.1.
     """
-    token = _credentials(exchange, "bearer", InvalidOperatorKey)
+    token = _credentials(exchange, "bearer", refusal, at_most)
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise InvalidOperatorKey
+        raise refusal
     return token
 
 
@@ -139,7 +256,71 @@ integration_key = Guard(
 operator_key = Guard(
     "operator_key",
     _operator_key,
-    security={"type": "http", "scheme": "bearer", "description": "ezkey_okey_…"},
+    security={"type": "http", "scheme": "bearer", "description": "ezkey_okey_… or mgmt_…"},
     refusal=InvalidOperatorKey,
 )
-"""An operator's key: a bearer token."""
+"""An operator's key, or the token of an operator who signed in: a bearer token."""
+
+
+def management_token(*roles: str) -> Guard:
+    """A member's management token, as bearer token.
+
+    Args:
+        roles: Those that may; all if none is named.
+    """
+    allowed = frozenset(roles)
+    return Guard(
+        "management_token",
+        lambda exchange: _member(exchange, allowed),
+        needs=", ".join(roles),
+        security={"type": "http", "scheme": "bearer", "description": "mgmt_…"},
+        refusal=InvalidManagementToken,
+        forbids=PermissionDenied if roles else None,
+    )
+
+
+def project_key(scope: str) -> Guard:
+    """A project's API key that has *scope*, in X-Protekt-Key."""
+    return Guard(
+        "project_key",
+        lambda exchange: _project(exchange, scope),
+        needs=scope,
+        security={
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Protekt-Key",
+            "description": "pk_live_…",
+        },
+        refusal=InvalidApiKey,
+        forbids=InsufficientScope,
+    )
+
+
+def user(scope: str) -> Guard:
+    """A user's access token, as bearer token. If a key of their project is sent too it must have *scope*."""
+    return Guard(
+        "user",
+        lambda exchange: _user(exchange, scope),
+        needs=scope,
+        security={"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        refusal=InvalidAccessToken,
+        forbids=InsufficientScope,
+    )
+
+
+def key_or_user(scope: str) -> Guard:
+    """As `user` if the request has an Authorization header, whatever is in it; else as `project_key`."""
+    by_key, by_user = project_key(scope), user(scope)
+
+    async def check(exchange: Exchange) -> Principal:
+        carries_token = exchange.header("authorization") is not None
+        return await (by_user if carries_token else by_key).check(exchange)
+
+    return Guard(
+        "key_or_user",
+        check,
+        needs=scope,
+        either=(by_key, by_user),
+        refusal=InvalidApiKey,
+        forbids=InsufficientScope,
+    )

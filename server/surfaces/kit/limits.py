@@ -10,9 +10,9 @@ from typing import Protocol
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from server.base.addresses import bucket_of
 from server.base.errors import TooManyRequests
 from server.base.settings import Settings
-from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.counting import Counting, ProcessCounting, SharedCounting, Standing
 from server.surfaces.kit.metrics import Metrics
 
@@ -22,7 +22,7 @@ class By(Enum):
 
     NOBODY = "nobody"
     ADDRESS = "address"  # the client's address, before anything else
-    CALLER = "caller"  # the integration or operator that the guard found
+    CALLER = "caller"  # the integration, operator, key, user or member that the guard found
     PROVED = "proved"  # what the action says was proved; until then only failed proofs of the address count
 
 
@@ -49,6 +49,10 @@ VERIFIES = Limit("verify", "limit_verify", By.ADDRESS)
 CREATES = Limit("create", "limit_create", By.CALLER)
 WAITS = Limit("wait", "limit_wait", By.CALLER)  # shared with cancel
 OPERATIONS = Limit("operator", "limit_operator", By.CALLER)
+ACCOUNT = Limit("account", "limit_account", By.CALLER)
+PROJECT = Limit("project", "limit_project", By.CALLER)
+TOKENS = Limit("token", "limit_token", By.ADDRESS)
+PAGES = Limit("pages", "limit_pages", By.ADDRESS)
 UNLIMITED = Limit("unlimited", "", By.NOBODY)
 
 UNPROVED = Limit("unproved", "limit_unproved", By.ADDRESS)

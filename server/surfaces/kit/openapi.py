@@ -18,8 +18,9 @@ from server.base.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from server.base.ids import MAX_SMALL_ID
 from server.surfaces.kit.limits import By
+from server.surfaces.kit.path_parameters import KINDS
+from server.surfaces.kit.reading import FORM
 from server.surfaces.kit.replying import JSON
 from server.surfaces.kit.surface import Route, Surface
 
@@ -36,6 +37,8 @@ _PHRASES = {
     201: "Created.",
     202: "Accepted.",
     204: "Done; there is nothing to say.",
+    302: "Elsewhere.",
+    303: "Elsewhere, to be asked for by GET.",
 }
 
 
@@ -55,9 +58,7 @@ def openapi_document(surface: Surface, *, version: str, server_url: str | None =
     paths: dict[str, Any] = {}
     for route in surface.routes:
         paths.setdefault(route.template, {})[route.method.lower()] = _operation(route, references)
-    guards = {
-        route.guard.name: dict(route.guard.security) for route in surface.routes if route.guard.security
-    }
+    guards = {name: dict(scheme) for route in surface.routes for name, scheme in route.guard.schemes.items()}
     document: dict[str, Any] = {
         "openapi": OPENAPI_VERSION,
         "info": {"title": surface.title, "version": version},
@@ -74,9 +75,10 @@ def openapi_document(surface: Surface, *, version: str, server_url: str | None =
 def refusals_of(route: Route) -> list[type[AppError]]:
     """Every refusal that *route* may answer with, its own first."""
     found: dict[type[AppError], None] = dict.fromkeys(route.refuses)
-    if route.guard.refusal is not None:
-        found[route.guard.refusal] = None
-    if route.takes is not None:
+    for refusal in (route.guard.refusal, route.guard.forbids):
+        if refusal is not None:
+            found[refusal] = None
+    if route.takes is not None or route.form is not None:
         found.update(
             dict.fromkeys((MalformedBody, InvalidFields, BodyTooSlow, BodyTooLarge, UnsupportedMediaType))
         )
@@ -99,24 +101,23 @@ def _operation(route: Route, references: References) -> dict[str, Any]:
     }
     if (rest := route.doc.partition("\n")[2].strip()) != "":
         operation["description"] = rest
-    if route.guard.security:
-        operation["security"] = [{route.guard.name: []}]
+    if route.guard.schemes:
+        operation["security"] = [{name: []} for name in route.guard.schemes]
     if route.takes is not None:
         operation["requestBody"] = {
             "required": not route.body_optional,
             "content": {JSON: {"schema": references[route.takes, "validation"]}},
         }
+    if route.form is not None:
+        form = route.form.model_json_schema(by_alias=True)
+        schema = _with_definitions(form, form.pop("$defs", {}))
+        operation["requestBody"] = {"required": True, "content": {FORM: {"schema": schema}}}
     return operation
 
 
 def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
-    for name in route.parameters:
-        yield {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "integer", "format": "int32", "minimum": 1, "maximum": MAX_SMALL_ID},
-        }
+    for name, kind in route.parameters.items():
+        yield {"name": name, "in": "path", "required": True, "schema": dict(KINDS[kind].schema)}
 
 
 def _query_parameters(route: Route) -> Iterator[dict[str, Any]]:
@@ -146,10 +147,11 @@ def _with_definitions(schema: Any, definitions: Mapping[str, Any]) -> Any:  # no
 
 def _answers(route: Route, references: References) -> dict[str, Any]:
     answers: dict[str, Any] = {}
-    for status, model in route.gives.items():
+    for status, models in route.models.items():
         answer: dict[str, Any] = {"description": _PHRASES.get(status, "Answered.")}
-        if model is not None:
-            answer["content"] = {JSON: {"schema": references[model, "serialization"]}}
+        schemas = [references[model, "serialization"] for model in models]
+        if schemas:
+            answer["content"] = {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
         answers[str(status)] = answer
     return answers
 
@@ -177,8 +179,7 @@ def _schemas(surface: Surface) -> tuple[References, dict[str, Any]]:
     for route in surface.routes:
         if route.takes is not None:
             used[route.takes, "validation"] = None
-        for model in route.gives.values():
-            if model is not None:
-                used[model, "serialization"] = None
+        for model in (model for models in route.models.values() for model in models):
+            used[model, "serialization"] = None
     references, definitions = models_json_schema(list(used), by_alias=True, ref_template=REFERENCE)
     return references, definitions.get("$defs", {})

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from server.base.addresses import bucket_of
 from server.core.work import Action
-from server.surfaces.kit.addresses import bucket_of
 from server.surfaces.kit.exchange import Exchange, current_exchange
 
 Command = TypeVar("Command")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
@@ -10,14 +10,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from server.base.errors import InvalidFields, MalformedBody, UnsupportedMediaType
-from server.surfaces.kit.body import Body, QueryFields
-from server.surfaces.kit.exchange import current_exchange
+from server.surfaces.kit.body import Body, Query
+from server.surfaces.kit.exchange import current_exchange, decoded_pairs
 
 MAX_DEPTH = 32
 MAX_FIELD_NAME = 64
+FORM = "application/x-www-form-urlencoded"
 
 BodyModel = TypeVar("BodyModel", bound=Body)
-QueryModel = TypeVar("QueryModel", bound=QueryFields)
+QueryModel = TypeVar("QueryModel", bound=Query)
 
 _MEDIA_TYPE = re.compile(r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)")
 _UTF8_CHARSET = re.compile(r'charset=(?:utf-8|"utf-8")')
@@ -43,6 +44,9 @@ _SENTENCES: Mapping[str, str] = {
     "datetime_type": "must be a date and time",
     "datetime_parsing": "must be a date and time",
     "datetime_from_date_parsing": "must be a date and time",
+    "date_type": "must be a date",
+    "date_parsing": "must be a date",
+    "date_from_datetime_parsing": "must be a date",
     "timezone_aware": "must have an offset from UTC",
     "string_pattern_mismatch": "is not of the documented form",
     "greater_than_equal": "must be at least {ge}",
@@ -90,14 +94,50 @@ async def read(model: type[BodyModel]) -> BodyModel:
     return read_model
 
 
+async def read_or_default(model: type[BodyModel]) -> BodyModel:
+    """The body as *model*, or the model's defaults where there is no body.
+
+    Raises:
+        AppError: What `read` raises for a body that is there.
+    """
+    return await read(model) if await current_exchange().body() else model()
+
+
 def read_query(model: type[QueryModel]) -> QueryModel:
     """The query string's parameters as *model*.
 
     Raises:
         InvalidFields: One is missing, not as documented, or given more than once.
     """
+    return _of_pairs(model, current_exchange().query)
+
+
+async def read_form(model: type[QueryModel]) -> QueryModel:
+    """The body, a form of names and values, as *model*.
+
+    Raises:
+        UnsupportedMediaType: It is not called a urlencoded form, or is compressed.
+        MalformedBody: It is not UTF-8, holds U+0000, or more than fifty fields.
+        InvalidFields: One is missing, not as documented, or given more than once.
+        BodyTooLarge: It is longer than the instance accepts.
+        BodyTooSlow: It did not arrive in time.
+
+    Source: URL Standard, section 5.1.
+    """
+    exchange = current_exchange()
+    media_type = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
+    if media_type != FORM or (exchange.header("content-encoding") or "identity").lower() != "identity":
+        raise UnsupportedMediaType("The body must be a urlencoded form")
+    try:
+        pairs = decoded_pairs(await exchange.body())
+    except ValueError as cause:
+        raise MalformedBody from cause
+    return _of_pairs(model, pairs)
+
+
+def _of_pairs(model: type[QueryModel], pairs: Iterable[tuple[str, str]]) -> QueryModel:
     given: dict[str, str] = {}
-    for name, value in current_exchange().query:
+    for name, value in pairs:
         if name in given:
             raise InvalidFields(fields={_field_name((name,)): "was given more than once"})
         given[name] = value
@@ -109,7 +149,14 @@ def read_query(model: type[QueryModel]) -> QueryModel:
 
 def path_id(name: str = "id") -> int:
     """The id at `{name:int32}` of the route's path: 1 to 2**31 - 1."""
-    return current_exchange().params[name]
+    small_id: int = current_exchange().params[name]
+    return small_id
+
+
+def path_text(name: str = "id") -> str:
+    """The text at `{name:text}` of the route's path: 1 to 128 letters, digits, `_`, `-`, `.` and `~`."""
+    text: str = current_exchange().params[name]
+    return text
 
 
 def header(name: str) -> str | None:

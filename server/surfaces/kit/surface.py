@@ -9,16 +9,32 @@ from typing import NotRequired, TypedDict, Unpack
 
 from server.base.errors import AppError
 from server.base.principal import Principal
-from server.surfaces.kit.body import Body, QueryFields
+from server.surfaces.kit.body import Body, Query
+from server.surfaces.kit.cors import Cors
 from server.surfaces.kit.dialect import Dialect
 from server.surfaces.kit.exchange import Exchange, Response
 from server.surfaces.kit.limits import Limit
+from server.surfaces.kit.path_parameters import KINDS
 
 Handler = Callable[[], Awaitable[Response]]
 Check = Callable[[Exchange], Awaitable[Principal]]
+Given = type[Body] | tuple[type[Body], ...] | None
 
-_PARAMETER = re.compile(r"\{([a-z_]+):int32\}")
+_PARAMETER = re.compile(rf"\{{([a-z_]+):({'|'.join(KINDS)})\}}")
 _LITERAL = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the callers of a surface carry, at paths that other documents claim too.
+
+    Args:
+        is_carried: Whether a request carries it, whatever its value is worth.
+        headers: The names of the headers that this depends on, for `Vary`.
+    """
+
+    is_carried: Callable[[Exchange], bool]
+    headers: tuple[str, ...]
 
 
 class Lane(Enum):
@@ -41,12 +57,23 @@ class Guard:
         check: The principal of an exchange; raises an `AppError` when there is none.
         security: The OpenAPI security scheme; empty where nothing is asked for.
         refusal: What `check` raises, for the reference; None if it never does.
+        needs: The scope or the roles that the caller must have, for the reference.
+        forbids: What `check` raises at a caller that does not have them.
+        either: Guards each of which would let the caller in, where there is a choice.
     """
 
     name: str
     check: Check
     security: Mapping[str, object] = field(default_factory=dict)
     refusal: type[AppError] | None = None
+    needs: str = ""
+    forbids: type[AppError] | None = None
+    either: tuple["Guard", ...] = ()
+
+    @property
+    def schemes(self) -> Mapping[str, Mapping[str, object]]:
+        """The OpenAPI security schemes, by name, any of which is enough; none where nothing is asked for."""
+        return {guard.name: guard.security for guard in self.either or (self,) if guard.security}
 
 
 class RouteOptions(TypedDict):
@@ -54,12 +81,14 @@ class RouteOptions(TypedDict):
 
     guard: Guard
     limit: Limit
-    gives: Mapping[int, type[Body] | None]
+    gives: Mapping[int, Given]
     lane: NotRequired[Lane]
     takes: NotRequired[type[Body] | None]
     body_optional: NotRequired[bool]
-    query: NotRequired[type[QueryFields] | None]
+    query: NotRequired[type[Query] | None]
+    form: NotRequired[type[Query] | None]
     refuses: NotRequired[tuple[type[AppError], ...]]
+    marked: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +98,20 @@ class Route:
     Args:
         surface: Whose it is.
         method: In capitals.
-        path: The whole path, with `{name:int32}` where an id stands.
+        path: The whole path, with `{name:int32}` or `{name:text}` where an id stands.
         handler: The function that answers.
         guard: Who may call.
         limit: How often.
-        gives: The answer's model by status; None for an answer without a JSON body.
+        gives: The answer's model by status, or its models if it may have one of several; None for an answer
+            without a JSON body.
         lane: What carries it.
         takes: The body's model; None for no body.
         body_optional: Whether the body may be left out.
         query: The query string's model; None for no parameters.
+        form: The model of a body that is a form of names and values; None for no such body.
         refuses: The refusals that are its own; those of guard, limit and reading are not listed.
+        marked: Another document claims the same operation, and the surface's mark tells its callers: each
+            answer says with `Vary` that it depends on who asked.
     """
 
     surface: "Surface"
@@ -87,12 +120,22 @@ class Route:
     handler: Handler
     guard: Guard
     limit: Limit
-    gives: Mapping[int, type[Body] | None]
+    gives: Mapping[int, Given]
     lane: Lane = COLD
     takes: type[Body] | None = None
     body_optional: bool = False
-    query: type[QueryFields] | None = None
+    query: type[Query] | None = None
+    form: type[Query] | None = None
     refuses: tuple[type[AppError], ...] = ()
+    marked: bool = False
+
+    @property
+    def models(self) -> Mapping[int, tuple[type[Body], ...]]:
+        """The models of an answer's body by its status; none for an answer without a JSON body."""
+        return {
+            status: given if isinstance(given, tuple) else () if given is None else (given,)
+            for status, given in self.gives.items()
+        }
 
     @property
     def name(self) -> str:
@@ -115,9 +158,9 @@ class Route:
         return _PARAMETER.sub(r"{\1}", self.path)
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of the ids in the path."""
-        return tuple(_PARAMETER.findall(self.path))
+    def parameters(self) -> Mapping[str, str]:
+        """The names of the ids in the path, in order, and the kind of each."""
+        return dict(_PARAMETER.findall(self.path))
 
 
 class Surface:
@@ -131,6 +174,10 @@ class Surface:
         mount: It also answers under `/s/<mount>`; surfaces of one document family share it. The name,
             hyphenated, when left out.
         description: What the reference says of it.
+        mark: What its callers carry at paths that several documents claim. Without one it takes what no
+            other's mark claims.
+        cors: Which scripts of web pages may call it; None for none.
+        everywhere: Its own paths are also there at hosts, ports and prefixes of other mounts.
     """
 
     def __init__(
@@ -142,6 +189,9 @@ class Surface:
         title: str,
         mount: str | None = None,
         description: str = "",
+        mark: Mark | None = None,
+        cors: Cors | None = None,
+        everywhere: bool = False,
     ) -> None:
         self.name = name
         self.base = base
@@ -149,6 +199,9 @@ class Surface:
         self.title = title
         self.mount = mount or name.replace("_", "-")
         self.description = description
+        self.mark = mark
+        self.cors = cors
+        self.everywhere = everywhere
         self.routes: list[Route] = []
 
     def __repr__(self) -> str:
@@ -196,7 +249,7 @@ def segments_of(path: str) -> tuple[str | None, ...]:
     """The segments of a route's path; None for an id.
 
     Raises:
-        ValueError: It is not well formed: literal segments, or `{name:int32}`.
+        ValueError: It is not well formed: literal segments, `{name:int32}` or `{name:text}`.
     """
     if path == "/":
         return ("",)
@@ -209,5 +262,5 @@ def segments_of(path: str) -> tuple[str | None, ...]:
         elif _LITERAL.fullmatch(segment):
             segments.append(segment)
         else:
-            raise ValueError(f"{segment!r} in {path!r} is neither literal nor {{name:int32}}")
+            raise ValueError(f"{segment!r} in {path!r} is neither literal nor a parameter")
     return tuple(segments)

@@ -1,4 +1,4 @@
-"""The surface, its dialect, and the guard of what only neighbours may read."""
+"""The surface, its dialect, and the guards of what only neighbours or testers may use."""
 
 from ipaddress import ip_address
 
@@ -10,7 +10,13 @@ from server.surfaces.kit.surface import Guard, Surface
 
 DIALECT = problem_dialect("well_known", type_base="https://ezkey.io/problems/")
 
-surface = Surface("well_known", base="", dialect=DIALECT, title="Health, metrics and the testers' clock")
+surface = Surface(
+    "well_known",
+    base="",
+    dialect=DIALECT,
+    title="Health, metrics, the testers' clock and outbox",
+    everywhere=True,
+)
 
 
 async def _neighbour(exchange: Exchange) -> Principal:
@@ -31,5 +37,13 @@ async def _tester(exchange: Exchange) -> Principal:
     return exchange.nobody()._replace(id="tester")
 
 
+async def _outbox_reader(exchange: Exchange) -> Principal:
+    """Anybody, where the setting `capture_outbox` is on; elsewhere there is nothing here."""
+    if not exchange.core.settings.capture_outbox:
+        raise RouteNotFound
+    return exchange.nobody()._replace(id="tester")
+
+
 neighbour = Guard("neighbour", _neighbour, refusal=RouteNotFound)
 tester = Guard("tester", _tester, refusal=RouteNotFound)
+outbox_reader = Guard("outbox_reader", _outbox_reader, refusal=RouteNotFound)

@@ -13,6 +13,11 @@ from server.surfaces.kit.gateway import Gateway
 PEER = "192.0.2.10"
 
 
+async def never() -> Message:
+    """What a request receives that nobody reads."""
+    raise AssertionError("nothing is received here")
+
+
 @dataclass
 class Answer:
     """What came back."""
@@ -94,10 +99,13 @@ class Client:
         json_body: object = None,
         complete: bool = True,
         peer: str | None = PEER,
+        port: int = 8080,
     ) -> Request:
-        """The request is sent; its answer is awaited elsewhere."""
+        """The request is sent to *port*; its answer is awaited elsewhere."""
         raw_path, _, query = target.partition("?")
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if all(name.lower() != "host" for name, _ in pairs):
+            pairs.insert(0, ("host", "testserver"))
         if json_body is not None:
             body = json.dumps(json_body).encode()
             pairs.append(("content-type", "application/json"))
@@ -112,12 +120,9 @@ class Client:
             "raw_path": raw_path.encode(),
             "query_string": query.encode(),
             "root_path": "",
-            "headers": [
-                (b"host", b"testserver"),
-                *((k.lower().encode(), v.encode("latin-1")) for k, v in pairs),
-            ],
+            "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in pairs],
             "client": (peer, 40000) if peer else None,
-            "server": ("127.0.0.1", 8080),
+            "server": ("127.0.0.1", port),
         }
         return Request(self.gateway, scope, chunks, complete=complete)
 
@@ -130,7 +135,10 @@ class Client:
         body: bytes | Sequence[bytes] = b"",
         json_body: object = None,
         peer: str | None = PEER,
+        port: int = 8080,
     ) -> Answer:
         """The answer to one request."""
-        request = self.start(method, target, headers=headers, body=body, json_body=json_body, peer=peer)
+        request = self.start(
+            method, target, headers=headers, body=body, json_body=json_body, peer=peer, port=port
+        )
         return await request.finish()

@@ -13,7 +13,6 @@ from server.base.errors import AttemptNotFound, AttemptStateConflict, Enrollment
 from server.base.principal import Actor, Principal
 from server.base.settings import Settings
 from server.core.work import Core, Work
-from server.crypto.sealing import KeyRing
 from server.db.gathering import Gatherings
 from server.db.pool import Connection, Database
 from server.db.statements import SingleStatements
@@ -36,6 +35,7 @@ from server.surfaces.kit.performing import perform, perform_at_once, perform_unt
 from server.surfaces.kit.reading import header, path_id, preferred_wait_seconds, read, read_query
 from server.surfaces.kit.replying import no_content, reply
 from server.surfaces.kit.surface import HOT, Guard, Surface
+from tests.support.work import some_keys
 
 DIALECT = problem_dialect(
     "example",
@@ -93,7 +93,7 @@ async def _never_connected() -> Any:  # noqa: ANN401 - there is none
 def core_without_database(settings: Settings) -> Core:
     """A real core whose actions must not touch their connection."""
     database = cast(Database, NoDatabase(Wakeups(_never_connected)))
-    return Core(settings, database, cast(KeyRing, None), Clock())
+    return Core(settings, database, some_keys(), Clock())
 
 
 def database_of(core: Core) -> NoDatabase:

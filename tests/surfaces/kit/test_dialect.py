@@ -4,8 +4,17 @@ import json
 import pytest
 
 from server.base import errors
-from server.base.errors import AppError, InvalidFields, Kind, MethodNotAllowed, TooManyRequests, TooManyWaits
-from server.surfaces.kit.dialect import STATUS_OF, Dialect, problem_dialect
+from server.base.errors import (
+    AppError,
+    InvalidFields,
+    Kind,
+    MethodNotAllowed,
+    TooManyAttempts,
+    TooManyRequests,
+    TooManyWaits,
+)
+from server.surfaces.kit import protekt
+from server.surfaces.kit.dialect import STATUS_OF, Dialect, nested_error_dialect, problem_dialect
 from server.surfaces.kit.exchange import Exchange, Response
 from server.surfaces.kit.gateway import Gateway
 from server.surfaces.kit.lanes.hot import LINE
@@ -36,6 +45,8 @@ def exchange(gateway: Gateway) -> Exchange:
 def an_error(kind: type[AppError]) -> AppError:
     if issubclass(kind, MethodNotAllowed):
         return kind(("GET",))
+    if issubclass(kind, TooManyAttempts):
+        return kind(3, 7)
     if issubclass(kind, TooManyRequests):
         return kind(7)
     return kind()
@@ -99,3 +110,40 @@ def test_a_surface_may_have_a_body_of_its_own(exchange: Exchange) -> None:
     )
 
     assert plain.refuse(errors.TenantNotFound(), exchange).body == b"404 tenant_not_found /api/v1/x"
+
+
+# --- errors within a member ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", EVERY_ERROR, ids=lambda kind: kind.code)
+def test_every_error_has_a_code_and_a_message_within_error(kind: type[AppError], exchange: Exchange) -> None:
+    error = an_error(kind)
+
+    response = protekt.DIALECT.refuse(error, exchange)
+
+    assert response.media_type == "application/json"
+    assert json.loads(response.body) == {"error": {"code": kind.code, "message": str(error)}}
+    assert 400 <= response.status < 600
+
+
+def test_what_is_wrong_with_members_is_in_the_details(exchange: Exchange) -> None:
+    error = InvalidFields("Look again", fields={"email": "is required"})
+
+    body = json.loads(nested_error_dialect("plain").refuse(error, exchange).body)
+
+    assert body["error"] == {
+        "code": "invalid_fields",
+        "message": "Look again",
+        "details": {"email": "is required"},
+    }
+
+
+@pytest.mark.parametrize("error", [errors.LinkUnknown(), errors.LinkUsed(), errors.LinkExpired()])
+def test_a_link_that_is_not_good_is_a_bad_request_for_protekt(error: AppError, exchange: Exchange) -> None:
+    assert protekt.DIALECT.refuse(error, exchange).status == 400
+
+
+def test_protekt_says_which_scheme_a_401_wants(exchange: Exchange) -> None:
+    response = protekt.DIALECT.refuse(errors.InvalidCredentials(), exchange)
+
+    assert header(response, "WWW-Authenticate") == 'Bearer realm="countersign"'

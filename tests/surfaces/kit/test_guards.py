@@ -8,8 +8,9 @@ import pytest
 from server.base.errors import InvalidApiKey, InvalidOperatorKey
 from server.base.principal import Actor, Principal
 from server.core.api_keys import remembered
-from server.core.api_keys.actions import AuthenticateApiKey, AuthenticateOperatorKey
+from server.core.api_keys.actions import AuthenticateApiKey
 from server.core.api_keys.model import ApiCredential
+from server.core.operators.actions import AuthenticateOperator
 from server.core.work import Work
 from server.crypto.tokens import digest
 from server.surfaces.kit import guards
@@ -51,7 +52,7 @@ class Keys:
     """The keys that the core would find, and what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[AuthenticateApiKey | AuthenticateOperatorKey] = []
+        self.asked: list[AuthenticateApiKey | AuthenticateOperator] = []
 
     async def api_key(self, work: Work, command: AuthenticateApiKey) -> ApiCredential:
         """The integration 7, for its key."""
@@ -71,10 +72,10 @@ class Keys:
             owner_active=True,
         )
 
-    async def operator_key(self, _: Work, command: AuthenticateOperatorKey) -> Principal:
+    async def operator_key(self, _: Work, command: AuthenticateOperator) -> Principal:
         """The operator 9, for their key."""
         self.asked.append(command)
-        if command.key.reveal() != OPERATOR_KEY:
+        if command.credential.reveal() != OPERATOR_KEY:
             raise InvalidOperatorKey
         return Principal(Actor.OPERATOR, id="9")
 
@@ -83,7 +84,7 @@ class Keys:
 def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
     found = Keys()
     monkeypatch.setattr(remembered, "authenticate_api_key", found.api_key)
-    monkeypatch.setattr(guards, "authenticate_operator_key", found.operator_key)
+    monkeypatch.setattr(guards, "authenticate_operator", found.operator_key)
     callers.clear()
     return found
 

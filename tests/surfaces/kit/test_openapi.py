@@ -3,9 +3,21 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from server.surfaces.kit.body import Body
+from server.surfaces.kit.limits import UNLIMITED
 from server.surfaces.kit.openapi import openapi_document
+from server.surfaces.kit.surface import Surface
+from tests.surfaces.kit import claimants
 from tests.surfaces.kit.asgi_client import Client
-from tests.surfaces.kit.example import device, surface
+from tests.surfaces.kit.example import (
+    DIALECT,
+    ThingResponse,
+    WhenResponse,
+    anyone,
+    device,
+    health,
+    surface,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +86,31 @@ async def test_answers_are_as_the_document_says(client: Client, document: dict[s
     for answer, media_type in ((made, "application/json"), (refused, "application/problem+json")):
         schema = things[str(answer.status)]["content"][media_type]["schema"]
         Draft202012Validator(resolved(document, schema)).validate(answer.json())
+
+
+def test_texts_in_paths_and_forms_are_described() -> None:
+    marked = openapi_document(claimants.marked, version="1")
+    pages = openapi_document(claimants.pages, version="1")
+
+    (parameter,) = marked["paths"]["/v1/users/{id}"]["get"]["parameters"]
+    assert (parameter["name"], parameter["schema"]["type"]) == ("id", "string")
+    form = pages["paths"]["/page"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]
+    assert set(form["schema"]["properties"]) == {"SAMLResponse", "state"}
+    assert form["schema"]["required"] == ["SAMLResponse"]
+    assert {"303", "400", "413", "415"} <= set(pages["paths"]["/page"]["post"]["responses"])
+    assert "options" not in marked["paths"]["/v1/login"]
+
+
+def test_an_answer_may_have_one_of_several_bodies() -> None:
+    models: tuple[type[Body], ...] = (ThingResponse, WhenResponse)
+    several = Surface("several", base="/v1", dialect=DIALECT, title="Several")
+    several.get("/x", guard=anyone, limit=UNLIMITED, gives={200: models, 204: None})(health)
+
+    responses = openapi_document(several, version="1")["paths"]["/v1/x"]["get"]["responses"]
+
+    names = [
+        each["$ref"].rpartition("/")[2]
+        for each in responses["200"]["content"]["application/json"]["schema"]["anyOf"]
+    ]
+    assert names == ["ThingResponse", "WhenResponse"]
+    assert "content" not in responses["204"]

@@ -21,12 +21,12 @@ async def answer() -> Response:
 
 def test_a_route_says_what_the_reference_shows() -> None:
     made = a_surface()
-    made.get("/x/{id:int32}/y/{other_id:int32}", guard=anyone, limit=UNLIMITED, gives={204: None})(answer)
+    made.get("/x/{id:int32}/y/{other_id:text}", guard=anyone, limit=UNLIMITED, gives={204: None})(answer)
 
     (route,) = made.routes
-    assert (route.method, route.path) == ("GET", "/v1/x/{id:int32}/y/{other_id:int32}")
+    assert (route.method, route.path) == ("GET", "/v1/x/{id:int32}/y/{other_id:text}")
     assert route.template == "/v1/x/{id}/y/{other_id}"
-    assert route.parameters == ("id", "other_id")
+    assert list(route.parameters.items()) == [("id", "int32"), ("other_id", "text")]
     assert (route.name, route.summary) == ("answer", "GET /v1/x: a summary.")
     assert route.doc.endswith("And more\nof it.")
     assert (route.guard.name, route.limit.name, route.lane) == ("anyone", "unlimited", COLD)
@@ -60,7 +60,7 @@ def test_a_path_has_one_route_for_a_method() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["x", "/x/", "//x", "/x/{id}", "/x/{id:text}", "/x/{id:int32}s", "/a b", "/%41", ""]
+    "path", ["x", "/x/", "//x", "/x/{id}", "/x/{id:uuid}", "/x/{id:int32}s", "/a b", "/%41", ""]
 )
 def test_a_path_that_is_not_well_formed_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match=r"slash|neither"):
@@ -69,6 +69,7 @@ def test_a_path_that_is_not_well_formed_is_refused(path: str) -> None:
 
 def test_a_path_is_literal_segments_and_ids() -> None:
     assert segments_of("/v1/x/{id:int32}/y.json") == ("v1", "x", None, "y.json")
+    assert segments_of("/v1/{name:text}") == ("v1", None)
     assert segments_of("/") == ("",)
 
 

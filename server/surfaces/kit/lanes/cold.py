@@ -25,7 +25,7 @@ from werkzeug.exceptions import (
 from werkzeug.exceptions import (
     MethodNotAllowed as WrongMethod,
 )
-from werkzeug.routing import BaseConverter, Map
+from werkzeug.routing import BaseConverter
 
 from server.base.errors import AppError, BodyTooLarge, BodyTooSlow, MethodNotAllowed, RouteNotFound
 from server.base.settings import Settings
@@ -33,7 +33,8 @@ from server.db.wakeups import Subscription
 from server.surfaces.kit.asgi import Receive, Scope, Send
 from server.surfaces.kit.endpoint import CLIENT_GONE_STATUS, Endpoint, Finisher
 from server.surfaces.kit.exchange import ClientGone, Exchange
-from server.surfaces.kit.lanes.hot import ID_PATTERN
+from server.surfaces.kit.path_parameters import KINDS, ParameterKind
+from server.surfaces.kit.preflights import PREFLIGHT
 from server.surfaces.kit.resolver import MOUNTS
 from server.surfaces.kit.surface import Route
 
@@ -129,7 +130,7 @@ class ColdLane:
             PROVIDE_AUTOMATIC_OPTIONS=False,
         )
         app.url_map.merge_slashes = False
-        app.url_map.converters["int32"] = _SmallId
+        app.url_map.converters |= {name: _converter(kind) for name, kind in KINDS.items()}
         for endpoint in endpoints:
             app.add_url_rule(
                 _rule(endpoint.route),
@@ -156,20 +157,20 @@ class ColdLane:
         await self._asgi(inner, receive, send)
 
 
-class _SmallId(BaseConverter):
-    """An id from 1 to 2**31 - 1 in decimal digits without leading zeros; no other text matches.
+def _converter(kind: ParameterKind) -> type[BaseConverter]:
+    """What Quart reads a parameter of this *kind* with.
 
     The pattern alone decides: what a converter refuses later still counts as the path, and would be
     answered 405 where only the method is another.
     """
 
-    regex = ID_PATTERN
+    class Converter(BaseConverter):
+        regex = kind.pattern
 
-    def __init__(self, url_map: Map) -> None:
-        super().__init__(url_map)
+        def to_python(self, value: str) -> object:
+            return kind.read(value)
 
-    def to_python(self, value: str) -> int:
-        return int(value)
+    return Converter
 
 
 class _Connection(ASGIHTTPConnection):
@@ -197,13 +198,13 @@ def _kept(scope: object) -> _Kept:
 
 def _rule(route: Route) -> str:
     path = route.path
-    for name in route.parameters:
-        path = path.replace(f"{{{name}:int32}}", f"<int32:{name}>")
+    for name, kind in route.parameters.items():
+        path = path.replace(f"{{{name}:{kind}}}", f"<{kind}:{name}>")
     return f"{MOUNTS}{route.surface.mount}{path}"
 
 
 def _view(endpoint: Endpoint) -> Callable[..., Awaitable[QuartResponse]]:
-    async def view(**params: int) -> QuartResponse:
+    async def view(**params: object) -> QuartResponse:
         exchange = _kept(request.scope).exchange
         # Until now it was the surface that owns the path; several may have routes there.
         exchange.surface = endpoint.route.surface.name
@@ -222,12 +223,12 @@ async def _unrouted(error: HTTPException) -> QuartResponse:
     kept = _kept(request.scope)
     refusal: AppError = RouteNotFound()
     if isinstance(error, WrongMethod):
-        refusal = MethodNotAllowed(tuple(sorted(error.valid_methods or ())))
+        refusal = MethodNotAllowed(tuple(sorted({*(error.valid_methods or ())} - {PREFLIGHT})))
     response = kept.finisher.refuse(refusal, kept.exchange)
     return _finished(*kept.finisher.finish(kept.exchange, response))
 
 
 def _finished(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> QuartResponse:
     response = QuartResponse(body, status=status)
-    response.headers = Headers([(name.decode("ascii"), value.decode("ascii")) for name, value in headers])
+    response.headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in headers])
     return response

@@ -2,21 +2,20 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from server.base.errors import BodyTooLarge, BodyTooSlow
 from server.db.wakeups import Subscription
 from server.surfaces.kit.asgi import Send
 from server.surfaces.kit.endpoint import Endpoint
 from server.surfaces.kit.exchange import NO_PARAMS, ClientGone, Exchange
-from server.surfaces.kit.surface import segments_of
+from server.surfaces.kit.path_parameters import KINDS
+from server.surfaces.kit.surface import Route, segments_of
 
-# 1 to 2147483647, without leading zeros.
-ID_PATTERN = (
-    "(?:[1-9][0-9]{0,8}|1[0-9]{9}|20[0-9]{8}|21[0-3][0-9]{7}|214[0-6][0-9]{6}|2147[0-3][0-9]{5}"
-    "|21474[0-7][0-9]{4}|214748[0-2][0-9]{3}|2147483[0-5][0-9]{2}|21474836[0-3][0-9]|214748364[0-7])"
-)
+Readings = Sequence[tuple[str, Callable[[str], Any]]]
+"""The parameters of a path, in order, each with how it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Found:
     """The endpoint of a request, and the ids in its path."""
 
     endpoint: Endpoint
-    params: Mapping[str, int]
+    params: Mapping[str, Any]
 
 
 class HotRoutes:
@@ -32,11 +31,12 @@ class HotRoutes:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._literal: dict[tuple[str, str], Found] = {}
-        self._patterns: list[tuple[str, re.Pattern[str], Endpoint]] = []
+        self._patterns: list[tuple[str, re.Pattern[str], Readings, Endpoint]] = []
         for endpoint in endpoints:
             route = endpoint.route
             if route.parameters:
-                self._patterns.append((route.method, _pattern(route.path), endpoint))
+                readings = [(name, KINDS[kind].read) for name, kind in route.parameters.items()]
+                self._patterns.append((route.method, _pattern(route), readings, endpoint))
             else:
                 self._literal[route.method, route.path] = Found(endpoint, NO_PARAMS)
 
@@ -45,10 +45,12 @@ class HotRoutes:
         found = self._literal.get((method, path))
         if found is not None:
             return found
-        for known, pattern, endpoint in self._patterns:
+        for known, pattern, readings, endpoint in self._patterns:
             if known == method and (match := pattern.fullmatch(path)):
-                ids = map(int, match.groups())
-                return Found(endpoint, dict(zip(endpoint.route.parameters, ids, strict=True)))
+                texts = match.groups()
+                return Found(
+                    endpoint, {name: read(text) for (name, read), text in zip(readings, texts, strict=True)}
+                )
         return None
 
 
@@ -167,6 +169,10 @@ class _Deadline:
             self._task.cancel()
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    segments = (f"({ID_PATTERN})" if segment is None else re.escape(segment) for segment in segments_of(path))
+def _pattern(route: Route) -> re.Pattern[str]:
+    kinds = iter(route.parameters.values())
+    segments = (
+        re.escape(segment) if segment is not None else f"({KINDS[next(kinds)].pattern})"
+        for segment in segments_of(route.path)
+    )
     return re.compile("/" + "/".join(segments))

@@ -1,0 +1,1 @@
+"""Memberships: who acts for a customer's organization, and in which role."""

@@ -1,0 +1,1 @@
+"""Operators: the people of the realm `platform`, who run the instance and may do everything in it."""

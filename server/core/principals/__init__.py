@@ -1,0 +1,1 @@
+"""Principals: the people of a realm."""

@@ -1,0 +1,1 @@
+"""Projects: the applications of an organization, each with users of its own."""

@@ -1,0 +1,1 @@
+"""Sessions: what a finished sign-in gives, its tokens, and their end."""

@@ -1,0 +1,1 @@
+"""One machine for every sign-in: `begin`, `advance`, `finish`."""

@@ -1,0 +1,1 @@
+"""What may be done only so often, counted in the database: no restart and no other process forgets it."""
