@@ -42,6 +42,7 @@ SURFACES = (
     protekt_auth.surface,
     links.surface,
     well_known.surface,
+    well_known.public_keys,
 )
 
 SYSTEM = Principal(kind=Actor.SYSTEM, id="process", surface="process")

@@ -91,6 +91,8 @@ STATEMENTS = (
         seq                    bigint      GENERATED ALWAYS AS IDENTITY,
         realm_id               uuid        NOT NULL REFERENCES realms ON DELETE CASCADE,
         email                  text,
+        -- What is compared where people are told apart by it; made from the address in one place.
+        email_key              text,
         email_verified         boolean     NOT NULL DEFAULT false,
         username               text,
         phone                  text,
@@ -113,11 +115,12 @@ STATEMENTS = (
         updated_at             timestamptz NOT NULL,
         UNIQUE (realm_id, id),
         CONSTRAINT principals_can_be_named CHECK (num_nonnulls(email, username, phone) > 0),
+        CONSTRAINT principals_email_has_key CHECK ((email IS NULL) = (email_key IS NULL)),
         CONSTRAINT principals_locked_whole CHECK (locked_until IS NULL OR locked_at IS NOT NULL)
     )
     """,
     # What tells people apart comes first: nobody who looks for one person is led through a whole realm.
-    "CREATE UNIQUE INDEX principals_realm_email_key ON principals (lower(email), realm_id)",
+    "CREATE UNIQUE INDEX principals_realm_email_key ON principals (email_key, realm_id)",
     "CREATE UNIQUE INDEX principals_realm_username_key ON principals (lower(username), realm_id)",
     "CREATE UNIQUE INDEX principals_realm_phone_key ON principals (phone, realm_id)",
     # The pages of one realm's people.
@@ -166,7 +169,7 @@ STATEMENTS = (
         seq           bigint      GENERATED ALWAYS AS IDENTITY,
         realm_id      uuid        NOT NULL,
         principal_id  uuid        NOT NULL,
-        type          text        NOT NULL CHECK (type IN ('totp', 'sms', 'email', 'push', 'recovery_code')),
+        type          text        NOT NULL CHECK (type IN ('totp', 'sms', 'push', 'recovery_code')),
         label         text,
         status        text        NOT NULL CHECK (status IN ('pending', 'active')),
         secret_sealed bytea,
@@ -356,6 +359,7 @@ STATEMENTS = (
         id              uuid        PRIMARY KEY,
         organization_id integer     NOT NULL REFERENCES organizations,
         email           text        NOT NULL,
+        email_key       text        NOT NULL,
         role            text        NOT NULL CHECK (role IN ('admin', 'developer')),
         invited_by      uuid        REFERENCES principals ON DELETE SET NULL,
         token_digest    bytea       NOT NULL CONSTRAINT invitations_token_digest_key UNIQUE
@@ -366,7 +370,7 @@ STATEMENTS = (
     )
     """,
     # Whether an address is invited already.
-    "CREATE INDEX invitations_organization_email ON invitations (organization_id, lower(email))",
+    "CREATE INDEX invitations_organization_email ON invitations (organization_id, email_key)",
     "CREATE INDEX invitations_expires_at ON invitations (expires_at)",
     "CREATE INDEX invitations_invited_by ON invitations (invited_by) WHERE invited_by IS NOT NULL",
     # --- keys of applications ---

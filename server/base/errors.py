@@ -381,7 +381,7 @@ class FactorExists(AppError):
 
 
 class SecondFactorRequired(AppError):
-    """The realm insists on a second factor, so the last one cannot be removed."""
+    """The realm insists on second factors, so nobody removes their own."""
 
     code, kind, title = "mfa_required", Kind.FORBIDDEN, "The project requires a second factor"
 

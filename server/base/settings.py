@@ -247,6 +247,7 @@ class Settings(BaseSettings):
     limit_project: str = Field("6000/60", description="Authentication API: requests of one key or user.")
     limit_token: str = Field("30/60", description="Management tokens asked for from one address.")
     limit_pages: str = Field("120/60", description="Pages of mailed links and of single sign-on, by address.")
+    limit_public: str = Field("600/60", description="Published keys and CORS preflights, by address.")
 
     @field_validator("trusted_proxies", "metrics_networks", mode="before")
     @classmethod
@@ -363,6 +364,7 @@ class Settings(BaseSettings):
         "limit_project",
         "limit_token",
         "limit_pages",
+        "limit_public",
     )
     @classmethod
     def _limit(cls, value: str) -> str:

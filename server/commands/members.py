@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from server.base.contact import email_key
 from server.base.errors import MemberNotFound
 from server.commands.options import AsJson
 from server.commands.passwords import PasswordStdin, new_password, send_reset
@@ -135,7 +136,7 @@ def remove(email: EmailArgument, organization: OrganizationName = DEFAULT_ORGANI
     async def take_out(work: Work, name: str) -> None:
         found = await find_customer(work, FindCustomer(name))
         for member in await list_members_of(work, ListMembers(found.id)):
-            if member.email.lower() == email.lower():
+            if email_key(member.email) == email_key(email):
                 return await remove_member_of(work, RemoveMember(found.id, member.id))
         raise MemberNotFound
 

@@ -7,20 +7,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from server.base.clock import Clock
-from server.base.errors import AppError
+from server.base.errors import AppError, Unavailable
 from server.base.principal import Actor, Principal
 from server.base.settings import Settings
 from server.core.audit.events import Event, Origin
 from server.core.audit.store import insert_events
 from server.crypto.sealing import KeyRing
+from server.db.conflicts import DANGLING, STANDOFFS
 from server.db.pool import Connection, Database
 
 Command = TypeVar("Command")
 Ready = TypeVar("Ready")
 Outcome = TypeVar("Outcome")
+
+MOST_RUNS: Final = 3
+# In which those whom a deadlock held up get done, instead of meeting again. It was found after a second.
+PAUSE_SECONDS: Final = 0.1
 
 
 class Meter(Protocol):
@@ -169,26 +174,29 @@ class Core:
     ) -> Outcome:
         """*action* is done in one transaction, its events are in the audit log, its waiters are woken.
 
+        A transaction that PostgreSQL undid for what others did meanwhile is done anew, from its beginning and
+        at an instant of its own, three times at most: a deadlock, or what a row refers to was just deleted.
+
         Raises:
             AppError: The action refused. After a `Refusal` what it did until then is committed;
                 after anything else nothing is.
+            Unavailable: It met others in a deadlock each time. Nothing is done.
         """
         if isinstance(action, Prepared):
             ready = await action.prepare(self._work(self.db.singly(), actor, meter), command)
             return await self.perform(action.act, ready, actor=actor, meter=meter)
-        remembered: AppError | None = None
-        async with self.db.acquire() as conn, conn.transaction():
-            work = self._work(conn, actor, meter)
+        runs_left = MOST_RUNS
+        while True:
+            runs_left -= 1
             try:
-                outcome = await action(work, command)
-            except Refusal as refusal:
-                remembered = refusal.error
-            if work.events:
-                await insert_events(conn, work.origin, work.events)
-        self._wake(work)
-        if remembered is not None:
-            raise remembered
-        return outcome  # type: ignore[possibly-undefined] # bound unless a refusal was remembered
+                return await self._perform_once(action, command, actor, meter)
+            except STANDOFFS as standoff:
+                if not runs_left:
+                    raise Unavailable from standoff
+                await asyncio.sleep(PAUSE_SECONDS)
+            except DANGLING:
+                if not runs_left:
+                    raise
 
     async def perform_at_once(
         self,
@@ -209,6 +217,23 @@ class Core:
             raise AssertionError("an action performed at once writes its own audit records")
         self._wake(work)
         return outcome
+
+    async def _perform_once(
+        self, action: Action[Command, Outcome], command: Command, actor: Principal, meter: Meter
+    ) -> Outcome:
+        remembered: AppError | None = None
+        async with self.db.acquire() as conn, conn.transaction():
+            work = self._work(conn, actor, meter)
+            try:
+                outcome = await action(work, command)
+            except Refusal as refusal:
+                remembered = refusal.error
+            if work.events:
+                await insert_events(conn, work.origin, work.events)
+        self._wake(work)
+        if remembered is not None:
+            raise remembered
+        return outcome  # type: ignore[possibly-undefined] # bound unless a refusal was remembered
 
     def _work(self, conn: Connection, actor: Principal, meter: Meter) -> Work:
         return Work(conn, self.clock.now(), actor, self.keys, self.settings, meter)

@@ -23,8 +23,17 @@ class Connection(Protocol):
     async def fetchrow(self, query: str, *args: object) -> Row | None:
         """The first row, if there is one."""
 
-    async def fetchval(self, query: str, *args: object) -> Any:  # noqa: ANN401 - whatever the column holds
-        """The first value of the first row; None if there is no row."""
+    async def fetchval(
+        self,
+        query: str,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's own, which also cancels the statement
+    ) -> Any:  # noqa: ANN401 - whatever the column holds
+        """The first value of the first row; None if there is no row.
+
+        Args:
+            timeout: In seconds, where it may take longer than other statements.
+        """
 
     async def execute(self, query: str, *args: object) -> str:
         """What was done, in PostgreSQL's words, such as `UPDATE 1`."""
@@ -71,12 +80,17 @@ class SingleStatements:
         async with self._acquire() as conn:
             return await conn.fetchrow(query, *args)
 
-    async def fetchval(self, query: str, *args: object) -> Any:  # noqa: ANN401 - whatever the column holds
-        """The first value of the first row; None if there is no row."""
+    async def fetchval(
+        self,
+        query: str,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's own, which also cancels the statement
+    ) -> Any:  # noqa: ANN401 - whatever the column holds
+        """The first value of the first row; None if there is no row. See `Connection`."""
         if self._held is not None:
-            return await self._held.fetchval(query, *args)
+            return await self._held.fetchval(query, *args, timeout=timeout)
         async with self._acquire() as conn:
-            return await conn.fetchval(query, *args)
+            return await conn.fetchval(query, *args, timeout=timeout)
 
     async def execute(self, query: str, *args: object) -> str:
         """What was done, in PostgreSQL's words, such as `UPDATE 1`."""

@@ -15,9 +15,8 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-import idna
 
-from server.base.contact import email_address
+from server.base.contact import ascii_domain, email_address
 from server.base.secret import Secret
 from server.base.settings import Settings
 from server.outbound.failure import NotSent, reason_of
@@ -180,17 +179,12 @@ def _mailbox(recipient: str) -> Address:
 
     Raises:
         NotSent: It is no address.
-
-    Source: RFC 5891 and UTS 46 for the domain.
     """
     address = email_address(recipient)
-    if address is None or address != recipient:
+    local, _, domain = recipient.partition("@")
+    encoded = ascii_domain(domain)
+    if address != recipient or encoded is None:
         raise NotSent("the recipient is no address", for_good=True)
-    local, _, domain = address.partition("@")
-    try:
-        encoded = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError as cause:
-        raise NotSent("the recipient is no address", for_good=True) from cause
     return Address(username=local, domain=encoded)
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 
 import redis
 
+from server.app import SURFACES
 from server.base.errors import Unavailable
 from server.base.settings import LOOPBACK_HOSTS, Settings, SettingsError, variable_of
 from server.core.notifications.rehearsal import rehearse
@@ -34,6 +35,7 @@ from server.serve.database_state import (
 )
 from server.serve.instance import newest_revision, running_database
 from server.serve.refusal import CannotStart
+from server.surfaces.kit.bindings import Bindings
 from server.surfaces.kit.counting import client_url
 
 SKEW_TO_WARN = timedelta(seconds=1)
@@ -82,6 +84,7 @@ def examine(settings: Settings | SettingsError) -> list[Finding]:
     return [
         Finding("settings", "ok", f"The settings are valid ({settings.mode} mode)."),
         *_unknown_variables(os.environ),
+        *_bindings(settings),
         *_reached_from_outside(settings),
         *_shared_limits(settings),
         *_mail(settings),
@@ -102,6 +105,13 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(
                 "variables", "warning", f"There is no setting {name}.", "See docs/reference/settings.md."
             )
+
+
+def _bindings(settings: Settings) -> Iterator[Finding]:
+    try:
+        Bindings(dict(settings.surface_bindings), {surface.mount for surface in SURFACES})
+    except ValueError as wrong:
+        yield Finding("bindings", "wrong", f"{wrong}.", "Set COUNTERSIGN_SURFACE_BINDINGS right.")
 
 
 def _reached_from_outside(settings: Settings) -> Iterator[Finding]:

@@ -187,6 +187,8 @@ def _guarded(application: Application) -> Callable[[Message, Receive, Send], Awa
         match scope["type"]:
             case "http" if _head_length(scope) > MAX_HEAD_BYTES:
                 await _refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, scope, send)
+            case "http" if scope["http_version"] != "2" and _has_body(scope):
+                await _serve_and_tell(application, scope, receive, send)
             case "http":
                 await application(scope, receive, send)
             case "lifespan":
@@ -195,6 +197,34 @@ def _guarded(application: Application) -> Callable[[Message, Receive, Send], Awa
                 await send({"type": "websocket.close"})
 
     return serve
+
+
+async def _serve_and_tell(application: Application, scope: Message, receive: Receive, send: Send) -> None:
+    """An answer that comes before its request's body was read says that the connection ends with it.
+
+    Hypercorn ends it then; a client that is not told sends its next request into nothing.
+    """
+    has_all = False
+
+    async def receiving() -> Message:
+        nonlocal has_all
+        message = await receive()
+        has_all = has_all or not message.get("more_body", False)
+        return message
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and not has_all:
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    await application(scope, receiving, sending)
+
+
+def _has_body(scope: Message) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 async def _live(application: Application, scope: Message, receive: Receive, send: Send) -> None:

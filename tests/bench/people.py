@@ -124,7 +124,10 @@ class People:
             self.conn,
             "principals",
             self._principal,
-            ({"id": person.id, "email": person.email, **changes} for person in people),
+            (
+                {"id": person.id, "email": person.email, "email_key": person.email, **changes}
+                for person in people
+            ),
         )
         return people
 

@@ -27,7 +27,6 @@ def test_realms_are_listed_and_shown_by_any_of_their_names(run: Run, project_id:
     assert shown in listed
     assert shown["project_id"] == project_id
     assert run("admin", "realms", "show", shown["id"], "--json").json() == shown
-    assert "delivery=reference\n" in people.out
     assert "registration_open=false\n" in people.out
     assert "factors=totp,sms,push,recovery_code\n" in people.out
     assert "idle_seconds=\n" in people.out

@@ -18,7 +18,7 @@ from server.core.single_sign_on.actions import AddIdentityProvider, add_identity
 from server.core.work import Work
 from server.outbound.identity_providers.saml import SamlProvider
 from server.surfaces.kit.protekt import USER
-from tests.support.accounts import APP, PASSWORD, Account, Backend, an_email
+from tests.support.accounts import APP, PASSWORD, Account, ProjectClient, an_email
 from tests.support.outbox import latest_message
 from tests.support.product import Product, RelyingParty
 
@@ -139,7 +139,7 @@ async def auth_answers(product: Product, party: RelyingParty) -> None:
     await _nothing_there(product, backend)
 
 
-async def _sign_up_and_in(product: Product, backend: Backend, email: str) -> dict[str, dict[str, str]]:
+async def _sign_up_and_in(product: Product, backend: ProjectClient, email: str) -> dict[str, dict[str, str]]:
     http = backend.http
     asked = {"email": email, "password": PASSWORD, "metadata": {"plan": "free"}, "send_verification": True}
     signed_up: dict[str, dict[str, str]] = (await http.post("/v1/auth/signup", json=asked)).json()
@@ -154,7 +154,7 @@ async def _sign_up_and_in(product: Product, backend: Backend, email: str) -> dic
     return signed_up
 
 
-async def _log_in(backend: Backend, email: str, password: str = PASSWORD) -> dict[str, str]:
+async def _log_in(backend: ProjectClient, email: str, password: str = PASSWORD) -> dict[str, str]:
     response = await backend.http.post("/v1/auth/login", json={"email": email, "password": password})
     assert response.status_code == 200, response.text
     told: dict[str, str] = response.json()
@@ -165,7 +165,7 @@ def _by(tokens: dict[str, str]) -> dict[str, str]:
     return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
-async def _users(backend: Backend, user: str) -> None:
+async def _users(backend: ProjectClient, user: str) -> None:
     http = backend.http
     other = an_email("other")
     signed_up = (await http.post("/v1/auth/signup", json={"email": other, "password": PASSWORD})).json()
@@ -184,7 +184,7 @@ async def _users(backend: Backend, user: str) -> None:
         await http.delete(path)
 
 
-async def _tokens(backend: Backend, email: str) -> None:
+async def _tokens(backend: ProjectClient, email: str) -> None:
     http = backend.http
     tokens = await _log_in(backend, email)
     for token in (tokens["access_token"], "wrong"):
@@ -196,7 +196,7 @@ async def _tokens(backend: Backend, email: str) -> None:
         await http.post("/v1/auth/token/revoke", json={"token": token})
 
 
-async def _passwords(product: Product, backend: Backend, email: str) -> None:
+async def _passwords(product: Product, backend: ProjectClient, email: str) -> None:
     http = backend.http
     for to in (email, an_email("unknown")):
         await http.post("/v1/auth/password/reset", json={"email": to})
@@ -215,7 +215,7 @@ async def _passwords(product: Product, backend: Backend, email: str) -> None:
     await product.http.get("/links/reset-password", params={"token": token})
 
 
-async def _codes_and_links(product: Product, backend: Backend) -> None:
+async def _codes_and_links(product: Product, backend: ProjectClient) -> None:
     http, email = backend.http, an_email("passwordless")
     for to in ({"email": email}, {"phone": PHONE, "channel": "sms"}):
         await http.post("/v1/auth/otp/send", json=to)
@@ -245,7 +245,7 @@ def _code(product: Product, uri: str) -> str:
     return pyotp.TOTP(secret).at(product.core.clock.now())
 
 
-async def _second_factors(product: Product, backend: Backend, party: RelyingParty) -> None:
+async def _second_factors(product: Product, backend: ProjectClient, party: RelyingParty) -> None:
     http, email = backend.http, an_email("careful")
     tokens = (await http.post("/v1/auth/signup", json={"email": email, "password": PASSWORD})).json()
     by_user = _by(tokens)
@@ -268,7 +268,7 @@ async def _second_factors(product: Product, backend: Backend, party: RelyingPart
     await http.get(f"/v1/auth/users/{tokens['user']['id']}")
 
 
-async def _passwordless_with_a_second_factor(product: Product, backend: Backend, email: str) -> None:
+async def _passwordless_with_a_second_factor(product: Product, backend: ProjectClient, email: str) -> None:
     http = backend.http
     await http.post("/v1/auth/otp/send", json={"email": email})
     code = (await latest_message(product.core, email, template="sign_in_code")).code
@@ -278,7 +278,7 @@ async def _passwordless_with_a_second_factor(product: Product, backend: Backend,
     await http.post("/v1/auth/magic-link/verify", json={"token": token})
 
 
-async def _push(product: Product, backend: Backend, party: RelyingParty, user: str, email: str) -> None:
+async def _push(product: Product, backend: ProjectClient, party: RelyingParty, user: str, email: str) -> None:
     phone = await product.enrolled_phone(party)
     realm_id, uid = backend.project.realm_id, uid_of(USER, user)
     assert uid is not None
@@ -314,7 +314,7 @@ async def _demanded_second_factor(product: Product) -> None:
 # --- the rest ----------------------------------------------------------------------------------------
 
 
-async def _single_sign_on(product: Product, backend: Backend) -> None:
+async def _single_sign_on(product: Product, backend: ProjectClient) -> None:
     network = product.gateway.serving.providers
     provider = SamlProvider("https://idp.example", "https://idp.example/sign-in", ("not looked at",))
 
@@ -347,7 +347,7 @@ async def _single_sign_on(product: Product, backend: Backend) -> None:
     await product.http.get("/v1/auth/sso/metadata")
 
 
-async def _sessions(backend: Backend, email: str) -> None:
+async def _sessions(backend: ProjectClient, email: str) -> None:
     http = backend.http
     mine, other, third = [await _log_in(backend, email) for _ in range(3)]
     listed = (await http.get("/v1/auth/sessions", headers=_by(mine))).json()["data"]
@@ -361,7 +361,7 @@ async def _sessions(backend: Backend, email: str) -> None:
     await http.delete("/v1/auth/sessions", headers=_by(last))
 
 
-async def _nothing_there(product: Product, backend: Backend) -> None:
+async def _nothing_there(product: Product, backend: ProjectClient) -> None:
     for path in ("/v1/auth/nothing", "/v1/auth/users/usr%20x", "/s/protekt/v1/auth"):
         await backend.http.get(path)
     await backend.http.put("/v1/auth/login")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from server.base.ids import public_id
 from server.surfaces.kit.protekt import PROJECT
 from tests.contracts.generated import MODES, GenerationMode, repeatable, requests, sent_bytes, sent_headers
-from tests.support.accounts import APP, PASSWORD, Account, Backend, an_email
+from tests.support.accounts import APP, PASSWORD, Account, ProjectClient, an_email
 from tests.support.contract import contracts
 from tests.support.documents import PROTEKT
 from tests.support.product import BASE_URL, Product
@@ -40,7 +40,7 @@ class Known:
     """
 
     account: Account
-    backend: Backend
+    backend: ProjectClient
     access_token: str
     ids: Mapping[str, str]
     members: Mapping[str, str]

@@ -1,18 +1,19 @@
 """Return commits. Raise forgets. Refusal remembers."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
-from server.base.errors import TenantInactive, TenantNotFound
+from server.base.errors import TenantInactive, TenantNotFound, Unavailable
 from server.base.ids import new_small_id
 from server.base.principal import Actor
 from server.core.audit.events import Event
 from server.core.integrations.store import insert_integration
 from server.core.organizations.actions import ReadTenant, read_tenant
 from server.core.organizations.model import Tenant
-from server.core.work import Core, Refusal, Work, prepared
+from server.core.work import MOST_RUNS, Core, Refusal, Work, prepared
 from tests.support.factories import a_name, a_tenant
 from tests.support.work import OPERATOR
 
@@ -196,6 +197,131 @@ async def test_what_is_prepared_holds_no_connection_and_is_done_before_the_trans
 
     assert inside == [False, True]
     assert await exists(core, tenant)
+
+
+async def test_who_meets_in_a_deadlock_is_done_anew(core: Core) -> None:
+    one, other = [await core.perform(_make_tenant, "topic", actor=OPERATOR) for _ in range(2)]
+    both_hold_one = asyncio.Barrier(2)
+    runs: list[Work] = []
+
+    async def touch(work: Work, order: tuple[Tenant, Tenant]) -> str:
+        runs.append(work)
+        is_first_run = len(runs) <= 2
+        for number, tenant in enumerate(order):
+            if number and is_first_run:
+                await both_hold_one.wait()
+            await work.conn.execute(
+                "UPDATE organizations SET updated_at = $2 WHERE id = $1", tenant.id, work.now
+            )
+        work.record(Event("tenant.touched", "tenant", str(order[0].id), order[0].id))
+        work.wake(topic)
+        return work.now.isoformat()
+
+    topic = a_name("topic")
+    with core.db.wakeups.subscribe(topic) as subscription:
+        await asyncio.gather(
+            core.perform(touch, (one, other), actor=OPERATOR),
+            core.perform(touch, (other, one), actor=OPERATOR),
+        )
+        assert await subscription.wait(0)
+
+    assert len(runs) == len({id(work) for work in runs}) == 3
+    for tenant in (one, other):
+        events = [event["event"] for event in await events_of(core, tenant)]
+        assert events == ["tenant.created", "tenant.touched"]
+
+
+@pytest.mark.parametrize(
+    "overtaken",
+    [
+        asyncpg.DeadlockDetectedError("each waits"),
+        asyncpg.SerializationError("neither was first"),
+        asyncpg.ForeignKeyViolationError("it is gone"),
+    ],
+)
+async def test_what_others_undid_is_done_anew_and_nothing_of_it_stays(
+    core: Core, overtaken: Exception
+) -> None:
+    runs: list[tuple[Work, Tenant]] = []
+
+    async def act(work: Work, topic: str) -> Tenant:
+        runs.append((work, await _make_tenant(work, topic)))
+        if len(runs) < MOST_RUNS:
+            raise overtaken
+        return runs[-1][1]
+
+    made = await core.perform(act, "topic", actor=OPERATOR)
+
+    assert len(runs) == MOST_RUNS
+    assert runs[-1][1] == made
+    assert [await exists(core, tenant) for _, tenant in runs] == [False] * (MOST_RUNS - 1) + [True]
+    assert len(await events_of(core, made)) == 1
+    assert len({work.now for work, _ in runs}) == MOST_RUNS
+
+
+@pytest.mark.parametrize(
+    ("overtaken", "raised"),
+    [
+        (asyncpg.DeadlockDetectedError, Unavailable),
+        (asyncpg.SerializationError, Unavailable),
+        (asyncpg.ForeignKeyViolationError, asyncpg.ForeignKeyViolationError),
+    ],
+)
+async def test_what_others_undo_each_time_is_not_done(
+    core: Core, overtaken: type[Exception], raised: type[Exception]
+) -> None:
+    """Whoever asks can come again; only what nobody else can be to blame for is a failure of ours."""
+    made: list[Tenant] = []
+
+    async def act(work: Work, topic: str) -> None:
+        made.append(await _make_tenant(work, topic))
+        raise overtaken("once more")
+
+    topic = a_name("topic")
+    with core.db.wakeups.subscribe(topic) as subscription:
+        with pytest.raises(raised):
+            await core.perform(act, topic, actor=OPERATOR)
+        assert not await subscription.wait(0)
+
+    assert len(made) == MOST_RUNS
+    assert [await exists(core, tenant) for tenant in made] == [False] * MOST_RUNS
+
+
+@pytest.mark.parametrize(
+    "failure", [asyncpg.UniqueViolationError("taken"), TenantInactive(), Refusal(TenantInactive())]
+)
+async def test_what_was_refused_for_itself_is_not_done_anew(core: Core, failure: Exception) -> None:
+    runs = 0
+
+    async def act(_: Work, __: None) -> None:
+        nonlocal runs
+        runs += 1
+        raise failure
+
+    with pytest.raises((asyncpg.UniqueViolationError, TenantInactive)):
+        await core.perform(act, None, actor=OPERATOR)
+
+    assert runs == 1
+
+
+async def test_what_is_slow_is_prepared_once_however_often_the_rest_is_done(core: Core) -> None:
+    prepared_times, runs = 0, 0
+
+    async def prepare(_: Work, topic: str) -> str:
+        nonlocal prepared_times
+        prepared_times += 1
+        return topic
+
+    @prepared(prepare)
+    async def act(_: Work, topic: str) -> str:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise asyncpg.DeadlockDetectedError("each waits")
+        return topic
+
+    assert await core.perform(act, "topic", actor=OPERATOR) == "topic"
+    assert (prepared_times, runs) == (1, 2)
 
 
 async def test_a_preparation_that_raises_leaves_the_action_undone(core: Core) -> None:

@@ -1,8 +1,8 @@
 import asyncpg
 import pytest
 
-from server.base.errors import IntegrationNameTaken, LastOwner, TenantNameTaken
-from server.db.conflicts import refused, unique
+from server.base.errors import IntegrationNameTaken, LastOwner, TenantNameTaken, TenantNotFound
+from server.db.conflicts import dangling, refused, unique
 from server.db.pool import Connection
 
 
@@ -67,3 +67,23 @@ async def test_breaking_the_named_check_is_our_error_and_breaking_another_passes
         await names.execute("INSERT INTO names VALUES ('anna', 'b')")
 
     assert isinstance(raised.value.__cause__, asyncpg.CheckViolationError)
+
+
+async def test_breaking_the_named_foreign_key_is_our_error_and_breaking_another_passes(
+    names: Connection,
+) -> None:
+    await names.execute(
+        """
+        CREATE TEMPORARY TABLE uses (
+            name  text CONSTRAINT uses_name_fkey REFERENCES names (name),
+            alias text CONSTRAINT uses_alias_fkey REFERENCES names (alias)
+        ) ON COMMIT DROP
+        """
+    )
+    with pytest.raises(TenantNotFound) as raised, dangling("uses_name_fkey", TenantNotFound()):
+        async with names.transaction():
+            await names.execute("INSERT INTO uses VALUES ('berta', 'a')")
+    with pytest.raises(asyncpg.ForeignKeyViolationError), dangling("uses_name_fkey", TenantNotFound()):
+        await names.execute("INSERT INTO uses VALUES ('anna', 'b')")
+
+    assert isinstance(raised.value.__cause__, asyncpg.ForeignKeyViolationError)

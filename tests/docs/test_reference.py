@@ -30,5 +30,6 @@ def test_nothing_else_is_in_the_reference() -> None:
         "openapi/links.json",
         "openapi/protekt_account.json",
         "openapi/protekt_auth.json",
+        "openapi/public_keys.json",
         "openapi/well_known.json",
     }

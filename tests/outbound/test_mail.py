@@ -138,6 +138,14 @@ async def test_an_international_domain_is_written_in_ascii(relay: Relay) -> None
     assert [received.recipient for received in relay.received] == ["eva@xn--strae-oqa.example"]
 
 
+async def test_a_domain_that_only_looks_like_another_gets_nothing(relay: Relay) -> None:
+    with pytest.raises(NotSent) as refused:
+        await carrier_to(relay).send(replace(MAIL, recipient="eva@g\u0130thub.example"))
+
+    assert refused.value.for_good
+    assert relay.received == []
+
+
 async def test_an_international_name_needs_a_relay_that_takes_it(relay: Relay) -> None:
     await carrier_to(relay).send(replace(MAIL, recipient="jürgen@example.com"))
 

@@ -7,19 +7,23 @@ import pytest
 from server.base import ids
 from server.base.errors import (
     EmailTaken,
+    InvalidManagementToken,
     InvitationInvalid,
     LastOwner,
     MemberExists,
     MemberNotFound,
 )
+from server.base.principal import Actor, Principal
 from server.base.secret import Secret
 from server.core.memberships import store
 from server.core.memberships.actions import ListMembers, RemoveMember, list_members, remove_member
 from server.core.memberships.invitations import (
     AcceptInvitation,
     InviteMember,
+    ReadInvitation,
     accept_invitation,
     invite_member,
+    read_invitation,
 )
 from server.core.memberships.model import Member, Role
 from server.core.organizations.model import Organization
@@ -90,6 +94,25 @@ async def test_an_address_that_is_invited_at_one_moment_gets_one_mail(cores: tup
     assert len(await messages_to(cores[0], email)) == 1
 
 
+async def test_nobody_joins_by_an_invitation_of_an_admin_who_was_removed(cores: tuple[Core, Core]) -> None:
+    organization = await made_on(cores[0], a_customer)
+    for _ in range(TIMES):
+        admin = await made_on(cores[0], _a_member, organization=organization, role=Role.ADMIN)
+        actor = Principal(Actor.MEMBER, str(admin.principal_id), organization_id=organization.id)
+        invite = InviteMember(organization.id, email := an_email("invited"), Role.ADMIN)
+
+        outcomes = await at_once(
+            cores[0].perform(invite_member, invite, actor=actor),
+            cores[1].perform(remove_member, RemoveMember(organization.id, admin.id), actor=OPERATOR),
+        )
+
+        assert outcomes.refused_as <= {InvalidManagementToken}
+        for letter in await messages_to(cores[0], email):
+            read = ReadInvitation(Secret(letter.link_token))
+            with pytest.raises(InvitationInvalid):
+                await cores[0].perform(read_invitation, read, actor=OPERATOR)
+
+
 async def test_x10_a_link_that_is_used_at_one_moment_makes_one_member(cores: tuple[Core, Core]) -> None:
     organization, email = await made_on(cores[0], a_customer), an_email("invited")
     await cores[0].perform(
@@ -121,11 +144,15 @@ async def test_no_use_that_is_counted_at_one_moment_is_lost(cores: tuple[Core, C
 
 
 async def _an_owner(work: Work, organization: Organization) -> Member:
-    """An owner who cannot sign in: a hash takes its time."""
+    return await _a_member(work, organization, Role.OWNER)
+
+
+async def _a_member(work: Work, organization: Organization, role: Role) -> Member:
+    """A member who cannot sign in: a hash takes its time."""
     accounts = await read_named_realm(work, RealmName.ACCOUNTS)
-    email = an_email("owner")
+    email = an_email("member")
     principal = await register_principal(work, RegisterPrincipal(accounts.id, email))
-    member = Member(ids.new_uid(), organization.id, principal.id, email, Role.OWNER, work.now)
+    member = Member(ids.new_uid(), organization.id, principal.id, email, role, work.now)
     await store.insert_member(work.conn, member)
     return member
 

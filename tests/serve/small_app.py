@@ -70,7 +70,11 @@ class SmallApp:
             case _:
                 log.info("reading")
                 message = await receive()
-                return str(len(message["body"])).encode()
+                count = len(message["body"])
+                while message.get("more_body", False):
+                    message = await receive()
+                    count += len(message["body"])
+                return str(count).encode()
 
 
 def create_app(settings: Settings, *, database_url: str) -> SmallApp:

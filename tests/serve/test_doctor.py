@@ -55,6 +55,12 @@ async def test_a_variable_that_no_setting_reads_deserves_a_thought(
     assert said == ["There is no setting COUNTERSIGN_BIND_SEGMENT."]
 
 
+async def test_a_place_bound_to_what_there_is_not_is_wrong(tmp_path: Path) -> None:
+    findings = await found(some_settings(data_dir=tmp_path / "data", surface_bindings="auth.example=nope"))
+    assert findings["bindings"].state == "wrong"
+    assert "auth.example is bound to 'nope'" in findings["bindings"].sentence
+
+
 async def test_a_folder_that_was_never_used_is_left_alone(tmp_path: Path) -> None:
     findings = await found(some_settings(data_dir=tmp_path / "data"))
 

@@ -185,3 +185,19 @@ async def test_http_2_is_spoken_by_hypercorn(tmp_path: Path, unused_database_url
 
         assert b"".join(event.data for event in events if isinstance(event, DataReceived)) == b"stopping"
         assert await running.ended() == (0, "")
+
+
+async def test_a_connection_that_ends_with_an_answer_is_said_to(running: Instance) -> None:
+    """Where an answer comes before its request's body was read, the next request may not be heard."""
+    reader, writer = await running.connect()
+    writer.write(b"POST /pid HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n")
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
+    length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+    await reader.readexactly(length)
+
+    writer.write(b"body")
+    if b"connection: close" in head.lower():
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+        writer.close()
+    else:
+        assert (await answer(reader, writer, GET))[0] == 200

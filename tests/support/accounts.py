@@ -32,8 +32,8 @@ _numbers = count(1)
 
 
 @dataclass(frozen=True)
-class Backend:
-    """A project's backend: its client sends the project's key.
+class ProjectClient:
+    """A client that sends a project's key.
 
     Args:
         key: The whole key, `pk_live_…`.

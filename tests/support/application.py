@@ -33,6 +33,7 @@ from server.core.sign_in.set_up import (
     begin_set_up,
     confirm_set_up,
 )
+from server.core.sign_in.verification import VerifyEmail, verify_email
 from server.core.work import Action, Core
 from tests.support.accounts import PASSWORD, a_realm, an_email
 from tests.support.outbox import Letter, latest_message, messages_to
@@ -95,6 +96,13 @@ class Application:
             sign_up,
             SignUp(self.realm.id, email or an_email(), Secret(password), user_agent=USER_AGENT, **more),
         )
+
+    async def sign_up_verified(self, email: str) -> SignedIn:
+        """Somebody new, who pressed the button of the link that verifies their address."""
+        signed_up = await self.sign_up(email, send_verification=True)
+        token = (await self.letter(email, "verify_email")).link_token
+        await self.do(verify_email, VerifyEmail(self.realm.id, Secret(token)))
+        return signed_up
 
     async def log_in(self, email: str, password: str = PASSWORD) -> SignInOutcome:
         """By password."""

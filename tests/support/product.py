@@ -23,7 +23,7 @@ from server.outbound.identity_providers.network import ProviderNetwork
 from server.surfaces.kit.gateway import Gateway
 from server.surfaces.kit.limits import Limiter
 from server.surfaces.kit.metrics import Metrics
-from tests.support.accounts import PASSWORD, Account, Backend, a_project, a_project_key, an_owner
+from tests.support.accounts import PASSWORD, Account, ProjectClient, a_project, a_project_key, an_owner
 from tests.support.contract import Answer, Checked
 from tests.support.enrolling import ANYONE, a_bound_phone, an_enrolled_phone, an_invited_phone
 from tests.support.factories import an_api_key, an_integration, an_operator_key
@@ -48,6 +48,7 @@ LIMITS = (
     "limit_project",
     "limit_token",
     "limit_pages",
+    "limit_public",
 )
 
 Made = TypeVar("Made")
@@ -176,14 +177,14 @@ class Product:
 
     async def backend(
         self, *, project: Project | None = None, scopes: Sequence[Scope] | None = None, **what: Given
-    ) -> Backend:
+    ) -> ProjectClient:
         """The backend of a project, a new one made of *what* unless it is given."""
         if project is None:
             project = await self.made(a_project, **what)
         issued = await self.made(a_project_key, project=project, scopes=scopes)
         client = self.client()
         client.headers["X-Protekt-Key"] = issued.secret.reveal()
-        return Backend(client, project, issued.secret.reveal())
+        return ProjectClient(client, project, issued.secret.reveal())
 
     async def account(self, *, organization: Organization | None = None) -> Account:
         """An owner who signed in, of a new organization unless one is given."""

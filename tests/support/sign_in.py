@@ -45,7 +45,7 @@ async def a_principal(
             realm.id,
             email=email or (None if phone else an_email()),
             phone=phone,
-            password_hash=None if password is None else await hash_password(Secret(password)),
+            password_hash=None if password is None else await hash_password(Secret(password), str(realm.id)),
             metadata=metadata or {},
             email_verified=email_verified,
             phone_verified=phone is not None,

@@ -1,10 +1,18 @@
 """The SQL of projects' API keys. They share a table with those of integrations."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from server.core.api_keys.model import ProjectCredential, ProjectKey, Scope
-from server.db.pool import Connection, Row
+from server.db.pool import Connection, Row, by_place, columns, together
+
+
+class ShownKey(NamedTuple):
+    """The public part of a key that somebody shows."""
+
+    key_id: str
 
 
 async def select_environment_for_share(
@@ -106,23 +114,44 @@ async def update_project_key_revoked(
 
 
 async def select_project_credential(conn: Connection, key_id: str) -> ProjectCredential | None:
-    """The key of this name with its project, and whether its organization is active."""
-    row = await conn.fetchrow(
+    """The key of this name with its project, and whether its organization is active.
+
+    Keys that are shown at one moment share one statement.
+    """
+    # One key may be shown twice at one moment, and be answered twice by one statement.
+    return await together(conn, _select_project_credentials, ShownKey(key_id), key=object())
+
+
+async def _select_project_credentials(
+    conn: Connection, shown: Sequence[ShownKey]
+) -> Sequence[ProjectCredential | None]:
+    rows = await conn.fetch(
         """
-        SELECT k.id, k.uid, k.key_id, k.organization_id, e.project_id, r.id AS realm_id, k.scopes,
-               p.allowed_origins, k.secret_digest, k.expires_at, k.revoked_at, k.last_used_at,
+        SELECT shown.place, k.id, k.uid, k.key_id, k.organization_id, e.project_id, r.id AS realm_id,
+               k.scopes, p.allowed_origins, k.secret_digest, k.expires_at, k.revoked_at, k.last_used_at,
                o.active AS owner_active
-          FROM api_keys AS k
-          JOIN environments AS e ON e.organization_id = k.organization_id AND e.id = k.environment_id
-          JOIN projects AS p ON p.organization_id = e.organization_id AND p.id = e.project_id
-          JOIN realms AS r ON r.environment_id = e.id
-          JOIN organizations AS o ON o.id = k.organization_id
-         WHERE k.key_id = $1
+          -- Behind a SELECT one plan is as good for one as for many, and is made once.
+          FROM unnest((SELECT $1::text[])) WITH ORDINALITY AS shown (key_id, place)
+         CROSS JOIN LATERAL (
+               SELECT id, uid, key_id, organization_id, environment_id, scopes, secret_digest, expires_at,
+                      revoked_at, last_used_at
+                 FROM api_keys
+                WHERE key_id = shown.key_id
+                LIMIT 1) AS k
+         CROSS JOIN LATERAL (
+               SELECT id, project_id FROM environments WHERE id = k.environment_id LIMIT 1) AS e
+         CROSS JOIN LATERAL (
+               SELECT allowed_origins FROM projects WHERE id = e.project_id LIMIT 1) AS p
+         CROSS JOIN LATERAL (SELECT id FROM realms WHERE environment_id = e.id LIMIT 1) AS r
+         CROSS JOIN LATERAL (
+               SELECT active FROM organizations WHERE id = k.organization_id LIMIT 1) AS o
         """,
-        key_id,
+        *columns(shown),
     )
-    if row is None:
-        return None
+    return by_place(rows, _project_credential, len(shown))
+
+
+def _project_credential(row: Row) -> ProjectCredential:
     return ProjectCredential(
         id=row["id"],
         uid=row["uid"],

@@ -30,17 +30,20 @@ class ReadCredential:
 
 
 @dataclass(frozen=True, slots=True)
-class SetPasswordHash:
-    """What `hash_new_password` gave.
+class RemovePassword:
+    """Whose."""
 
-    Args:
-        must_change: Whether the next sign-in must set another.
-    """
+    realm_id: UUID
+    principal_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SetPasswordHash:
+    """What `hash_new_password` gave."""
 
     realm_id: UUID
     principal_id: UUID
     password_hash: str
-    must_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,7 @@ class RenewHash:
 
 
 @dataclass(frozen=True, slots=True)
-class SetPassword:
-    """A password for somebody who need not know the current one: an operator set it, or a link proved them.
-
-    Args:
-        must_change: Whether the next sign-in must set another.
-    """
-
-    principal_id: UUID
-    new: NewPassword
-    must_change: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePassword:
+class ReplacePassword:
     """Another password, by somebody who is signed in and knows the current one.
 
     Args:
@@ -80,8 +70,8 @@ class ChangePassword:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedChange:
-    """A `ChangePassword` after its slow part.
+class CheckedReplacement:
+    """A `ReplacePassword` after its slow part.
 
     Args:
         old_hash: What the current password was checked against; None: it was wrong.
@@ -101,7 +91,7 @@ async def hash_new_password(work: Work, command: NewPassword) -> str:
         Unavailable: Too many wait for theirs.
     """
     await check_password(work, command)
-    return await hash_password(command.password)
+    return await hash_password(command.password, str(command.realm.id))
 
 
 async def read_credential(work: Work, command: ReadCredential) -> Credential | None:
@@ -111,20 +101,30 @@ async def read_credential(work: Work, command: ReadCredential) -> Credential | N
     return await store.select_credential_by_email(work.conn, command.realm_id, command.email or "")
 
 
-async def is_right(credential: Credential | None, password: Secret) -> bool:
-    """Whether it is the person's password. For nobody, and for somebody without one, it takes as long.
+async def hold_credential(work: Work, command: ReadCredential) -> Credential | None:
+    """As `read_credential`, by the address; until the transaction ends nobody changes the person or the hash.
+
+    Whoever signs somebody in by a password holds it from the comparison to the session: a new password, which
+    ends all sessions, comes before both or after both.
+    """
+    return await store.select_credential_by_email_for_update(work.conn, command.realm_id, command.email or "")
+
+
+async def is_right(realm_id: UUID, credential: Credential | None, password: Secret) -> bool:
+    """Whether it is this person's password. For nobody, and for somebody without one, it takes as long.
 
     Raises:
         Unavailable: Too many wait for theirs.
     """
-    return await verify_password(credential.password_hash if credential else None, password)
+    kept = credential.password_hash if credential else None
+    return await verify_password(kept, password, str(realm_id))
 
 
 async def renewed_hash(credential: Credential, password: Secret) -> str | None:
     """The password that was right, hashed with today's parameters; None where it is so already."""
     if credential.password_hash is None or not needs_rehash(credential.password_hash):
         return None
-    return await hash_password(password)
+    return await hash_password(password, str(credential.principal.realm_id))
 
 
 async def set_password_hash(work: Work, command: SetPasswordHash) -> RealmPrincipal:
@@ -140,13 +140,26 @@ async def set_password_hash(work: Work, command: SetPasswordHash) -> RealmPrinci
         command.realm_id,
         command.principal_id,
         password_hash=command.password_hash,
-        must_change=command.must_change,
         now=work.now,
     )
     if principal is None:
         raise UserNotFound
-    work.record(event_of("password_set", principal.realm_id, principal.id, must_change=command.must_change))
+    work.record(event_of("password_set", principal.realm_id, principal.id))
     return principal
+
+
+async def remove_password(work: Work, command: RemovePassword) -> bool:
+    """The person has no password, no failures, and no lock for those; whether there was a password.
+
+    Raises:
+        UserNotFound: Nobody in the realm has this id.
+    """
+    removed = await store.update_password_removed(work.conn, command.realm_id, command.principal_id, work.now)
+    if removed is None:
+        raise UserNotFound
+    if removed:
+        work.record(event_of("password_removed", command.realm_id, command.principal_id))
+    return removed
 
 
 async def renew_hash(work: Work, command: RenewHash) -> None:
@@ -161,28 +174,11 @@ async def renew_hash(work: Work, command: RenewHash) -> None:
         work.record(event_of("password_rehashed", command.realm_id, command.principal_id))
 
 
-async def _hash_to_set(work: Work, command: SetPassword) -> SetPasswordHash:
-    new_hash = await hash_new_password(work, command.new)
-    return SetPasswordHash(command.new.realm.id, command.principal_id, new_hash, command.must_change)
-
-
-@prepared(_hash_to_set)
-async def set_password(work: Work, ready: SetPasswordHash) -> RealmPrincipal:
-    """As `set_password_hash`, with a password that is checked and hashed first.
-
-    Raises:
-        InvalidFields: It is not good enough.
-        UserNotFound: Nobody in the realm has this id.
-        Unavailable: Too many wait for their hashes.
-    """
-    return await set_password_hash(work, ready)
-
-
-async def _check_change(work: Work, command: ChangePassword) -> CheckedChange:
+async def _check_replacement(work: Work, command: ReplacePassword) -> CheckedReplacement:
     realm = command.new.realm
     credential = await read_credential(work, ReadCredential(realm.id, principal_id=command.principal_id))
-    right = await is_right(credential, command.current)
-    return CheckedChange(
+    right = await is_right(realm.id, credential, command.current)
+    return CheckedReplacement(
         realm,
         command.principal_id,
         old_hash=credential.password_hash if credential and right else None,
@@ -190,8 +186,8 @@ async def _check_change(work: Work, command: ChangePassword) -> CheckedChange:
     )
 
 
-@prepared(_check_change)
-async def change_password(work: Work, ready: CheckedChange) -> None:
+@prepared(_check_replacement)
+async def replace_password(work: Work, ready: CheckedReplacement) -> None:
     """The password is another, and failures with the old one are forgotten. Sessions are the caller's.
 
     A wrong current password counts like one at the sign-in, and locks the account at the realm's most.

@@ -51,8 +51,8 @@ class RemoveFactor:
     """What is taken away from whom.
 
     Args:
-        by_operator: Somebody else takes it away, whatever the realm insists on; the next sign-in sets up
-            another.
+        by_operator: Somebody else takes it away, whatever the realm insists on; who has none left sets up
+            another at the next sign-in.
     """
 
     owner: Owner
@@ -105,17 +105,29 @@ async def remove_factor(work: Work, command: RemoveFactor) -> None:
 
     Raises:
         FactorNotFound: There was none that counts.
-        SecondFactorRequired: The realm insists on a second factor, and this is the last.
+        SecondFactorRequired: The realm insists on second factors: nobody takes away their own.
     """
     owner, kind = command.owner, command.kind
     factors = await store.select_factors(work.conn, owner.realm.id, owner.principal.id)
     if not any(factor.active and factor.type is kind for factor in factors):
         raise FactorNotFound
+    insists = owner.realm.policy.mfa is MfaMode.REQUIRED and not command.by_operator
+    if insists and kind in SECOND_FACTORS:
+        raise SecondFactorRequired
     others = {factor.type for factor in factors if factor.active} - {kind}
     is_last = kind in SECOND_FACTORS and not others & set(SECOND_FACTORS) & set(owner.realm.policy.factors)
-    if is_last and owner.realm.policy.mfa is MfaMode.REQUIRED and not command.by_operator:
-        raise SecondFactorRequired
     gone = [kind, SecondFactor.RECOVERY_CODE] if is_last else [kind]
     await store.delete_factors(work.conn, owner.realm.id, owner.principal.id, gone)
     work.record(owner.event("removed", kind))
     await tell(work, Notice(owner.realm, owner.principal, "factor_removed", {"factor": kind}))
+
+
+async def remove_all_factors(work: Work, owner: Owner) -> bool:
+    """The person has no factor, not even one that waits to be confirmed; whether one counted.
+
+    Telling them is the caller's.
+    """
+    counted = await store.delete_factors(work.conn, owner.realm.id, owner.principal.id, tuple(SecondFactor))
+    for kind in counted:
+        work.record(owner.event("removed", kind))
+    return bool(counted)

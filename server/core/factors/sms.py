@@ -17,6 +17,7 @@ from server.core.principals.contacts import phone_of
 from server.core.realms.policy import SecondFactor
 from server.core.throttles.actions import count_try
 from server.core.throttles.model import HOUR_SECONDS, Counted, Try
+from server.core.throttles.strangers import count_sms_to_stranger
 from server.core.work import Refusal, Work
 
 _COUNTED = {Purpose.CONFIRM_PHONE: Counted.CONFIRM_CODE, Purpose.SECOND_FACTOR_CODE: Counted.STEP_CODE}
@@ -29,7 +30,8 @@ async def begin_sms(work: Work, owner: Owner, phone: str) -> None:
         InvalidFields: It is no number in E.164 form, or the one thing by which the person signs in, so that
             a code to it would prove nothing more.
         FactorExists: The person has a number for codes.
-        TooManyAttempts: So many codes went there in an hour, or the person had so many sent.
+        TooManyAttempts: So many codes went there in an hour, the person had so many sent, or the realm so
+            many to numbers that are nobody's yet.
     """
     phone = phone_of(phone)
     if owner.principal.email is None and phone == owner.principal.phone:
@@ -48,6 +50,8 @@ async def begin_sms(work: Work, owner: Owner, phone: str) -> None:
     # By person as well: a number is of anybody's choosing here.
     realm_id, most = owner.realm.id, owner.realm.policy.links_per_hour
     await count_try(work, Try(realm_id, Counted.CONFIRM_CODE, str(owner.principal.id), most, HOUR_SECONDS))
+    # And with what strangers are sent: who registers often enough has numbers sent to without end.
+    await count_sms_to_stranger(work, owner.realm)
     await _send(work, owner, phone, Purpose.CONFIRM_PHONE)
     work.record(owner.event("begun", SecondFactor.SMS))
 
@@ -67,6 +71,8 @@ async def use_sms(work: Work, factor: Factor, code: Secret) -> bool:
     target = _target(factor.principal_id, _number(factor))
     try:
         await redeem_code(work, RedeemCode(factor.realm_id, purpose, target, code))
+    except InvalidCode:
+        return False
     except Refusal as refusal:
         if not isinstance(refusal.error, InvalidCode):
             raise

@@ -20,6 +20,7 @@ from server.core.memberships.model import Member, Role
 from server.core.principals.actions import ConfirmEmail, RegisterPrincipal, confirm_email, register_principal
 from server.core.principals.locking import RecordFailure, record_failure
 from server.core.principals.model import Counter, RealmPrincipal
+from server.core.principals.notices import tell_locked
 from server.core.realms.model import Realm
 from server.core.work import Work
 
@@ -50,7 +51,7 @@ async def check_account(work: Work, accounts: Realm, email: str, password: Secre
     if credential is not None and credential.password_hash is not None:
         principal = credential.principal
         may_sign_in = not (principal.is_disabled or principal.is_locked(work.now))
-        proved = await is_right(credential, password)
+        proved = await is_right(accounts.id, credential, password)
         return CheckedAccount(principal, proved and may_sign_in, None)
     principal_without = None if credential is None else credential.principal
     new_hash = await hash_new_password(work, NewPassword(accounts, password, words=(email,)))
@@ -59,16 +60,26 @@ async def check_account(work: Work, accounts: Realm, email: str, password: Secre
 
 
 async def count_wrong_password(work: Work, accounts: Realm, checked: CheckedAccount) -> None:
-    """The failed proof is remembered with the account. Raise a `Refusal` afterwards."""
-    if checked.principal is None:
+    """The failed proof is remembered with the account; whom it locks hears of it. Raise a `Refusal` then."""
+    principal, policy = checked.principal, accounts.policy
+    if principal is None:
         return
-    policy = accounts.policy
-    await record_failure(
-        work,
-        RecordFailure(
-            accounts.id, checked.principal.id, Counter.PASSWORD, policy.max_failures, policy.lock_seconds
-        ),
+    work.record(
+        Event(
+            "member.refused",
+            "principal",
+            str(principal.id),
+            result="refused",
+            data={"method": "pwd"},
+            realm_id=accounts.id,
+        )
     )
+    failures = await record_failure(
+        work,
+        RecordFailure(accounts.id, principal.id, Counter.PASSWORD, policy.max_failures, policy.lock_seconds),
+    )
+    if failures.locked_now:
+        await tell_locked(work, accounts, principal, Counter.PASSWORD)
 
 
 async def account_of(work: Work, accounts: Realm, email: str, checked: CheckedAccount) -> RealmPrincipal:

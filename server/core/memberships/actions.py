@@ -12,6 +12,7 @@ from server.base.errors import (
 from server.base.principal import Actor, Principal
 from server.core.audit.events import Event
 from server.core.memberships import store
+from server.core.memberships.events import invitation_event
 from server.core.memberships.model import Member, Membership, Role
 from server.core.realms.actions import read_named_realm
 from server.core.realms.model import RealmName
@@ -96,14 +97,17 @@ async def list_members(work: Work, command: ListMembers) -> tuple[Member, ...]:
 async def remove_member(work: Work, command: RemoveMember) -> None:
     """The member acts for the organization no more; all management tokens of theirs are refused at once.
 
-    Their account stays: they may be a member elsewhere, and sign in for that. Only an owner, or an operator,
-    removes an owner.
+    Nobody joins by an invitation of theirs any more: it may have gone to an address of their own. Their
+    account stays: they may be a member elsewhere, and sign in for that. Only owners and operators remove
+    owners.
 
     Raises:
         MemberNotFound: The organization has no such member, or somebody was first.
         PermissionDenied: An owner is to be removed by somebody who is none.
         LastOwner: There would be no owner left.
     """
+    # Who is removed while they invite has either invited by now, or is told there that they are no member.
+    await store.select_name_for_update(work.conn, command.organization_id)
     member = await store.select_member(work.conn, command.organization_id, command.member_id)
     if member is None:
         raise MemberNotFound
@@ -113,6 +117,11 @@ async def remove_member(work: Work, command: RemoveMember) -> None:
         raise MemberNotFound
     accounts = await read_named_realm(work, RealmName.ACCOUNTS)
     await end_sessions(work, EndSessions(accounts.id, member.principal_id, EndReason.MEMBER_REMOVED))
+    withdrawn = await store.update_invitations_withdrawn(
+        work.conn, command.organization_id, member.principal_id, work.now
+    )
+    for invitation_id in withdrawn:
+        work.record(invitation_event("withdrawn", invitation_id, command.organization_id, accounts))
     work.record(
         Event(
             "member.removed",

@@ -5,11 +5,16 @@ from datetime import timedelta
 from uuid import UUID
 
 from server.base.contact import email_address
-from server.base.errors import InvalidFields, InvitationInvalid, MemberExists, WrongPassword
+from server.base.errors import (
+    InvalidFields,
+    InvalidManagementToken,
+    InvitationInvalid,
+    MemberExists,
+    WrongPassword,
+)
 from server.base.ids import new_uid
 from server.base.principal import Actor
 from server.base.secret import Secret
-from server.core.audit.events import Detail, Event
 from server.core.memberships import store
 from server.core.memberships.accounts import (
     CheckedAccount,
@@ -18,13 +23,16 @@ from server.core.memberships.accounts import (
     check_account,
     count_wrong_password,
 )
+from server.core.memberships.actions import MembershipOf, membership_of
+from server.core.memberships.events import invitation_event
 from server.core.memberships.model import Invitation, InvitedRole, Member
 from server.core.notifications.actions import send_message
 from server.core.notifications.model import Channel, Message
+from server.core.principals.actions import FindByEmail, find_by_email
 from server.core.realms.actions import read_named_realm
 from server.core.realms.model import Realm, RealmName
 from server.core.throttles.actions import count_try
-from server.core.throttles.model import Counted, Try
+from server.core.throttles.model import HOUR_SECONDS, Counted, Try
 from server.core.work import Refusal, Work, prepared
 from server.crypto.tokens import digest, new_link_token
 
@@ -81,20 +89,25 @@ async def invite_member(work: Work, command: InviteMember) -> None:
 
     Raises:
         InvalidFields: `email` is no address.
+        InvalidManagementToken: The member who invites was removed a moment ago.
         MemberExists: It is a member's, or was invited and can still accept.
         TooManyAttempts: The organization invited fifty within an hour.
     """
     email = email_address(command.email)
     if email is None:
         raise InvalidFields(fields={"email": "must be an email address"})
+    inviter = UUID(work.actor.id) if work.actor.kind is Actor.MEMBER else None
     # Whoever invites for the same organization waits here: of two who invite one address the second is told.
     organization_name = await store.select_name_for_update(work.conn, command.organization_id)
+    if inviter is not None and not await membership_of(work, MembershipOf(inviter, command.organization_id)):
+        raise InvalidManagementToken
     if await store.select_is_member_or_invited(work.conn, command.organization_id, email, work.now):
         raise MemberExists
     accounts = await read_named_realm(work, RealmName.ACCOUNTS)
+    known = await find_by_email(work, FindByEmail(accounts.id, email))
     await count_try(
         work,
-        Try(accounts.id, Counted.INVITATION, str(command.organization_id), MOST_AN_HOUR, 3600),
+        Try(accounts.id, Counted.INVITATION, str(command.organization_id), MOST_AN_HOUR, HOUR_SECONDS),
     )
     token, invitation_id = new_link_token(), new_uid()
     await store.insert_invitation(
@@ -103,7 +116,7 @@ async def invite_member(work: Work, command: InviteMember) -> None:
         organization_id=command.organization_id,
         email=email,
         role=command.role,
-        invited_by=UUID(work.actor.id) if work.actor.kind is Actor.MEMBER else None,
+        invited_by=inviter,
         token_digest=digest(token),
         now=work.now,
         expires_at=work.now + LIFETIME,
@@ -115,8 +128,11 @@ async def invite_member(work: Work, command: InviteMember) -> None:
         "organization": organization_name,
         "role": command.role,
     }
-    await send_message(work, Message(Channel.MAIL, email, "invitation", accounts, values=values))
-    work.record(_event("created", invitation_id, command.organization_id, accounts, role=command.role))
+    recipient = (known.email if known else None) or email
+    await send_message(work, Message(Channel.MAIL, recipient, "invitation", accounts, values=values))
+    work.record(
+        invitation_event("created", invitation_id, command.organization_id, accounts, role=command.role)
+    )
 
 
 async def withdraw_invitation(work: Work, command: WithdrawInvitation) -> None:
@@ -131,7 +147,7 @@ async def withdraw_invitation(work: Work, command: WithdrawInvitation) -> None:
     if invitation_id is None:
         raise InvitationInvalid
     accounts = await read_named_realm(work, RealmName.ACCOUNTS)
-    work.record(_event("withdrawn", invitation_id, command.organization_id, accounts))
+    work.record(invitation_event("withdrawn", invitation_id, command.organization_id, accounts))
 
 
 async def read_invitation(work: Work, command: ReadInvitation) -> Invitation:
@@ -174,21 +190,10 @@ async def accept_invitation(work: Work, command: CheckedAcceptance) -> Member:
         raise InvitationInvalid
     principal = await account_of(work, accounts, invitation.email, checked)
     member = await add_member(work, accounts, invitation.organization_id, principal, invitation.role)
-    work.record(_event("accepted", invitation.id, invitation.organization_id, accounts))
+    work.record(invitation_event("accepted", invitation.id, invitation.organization_id, accounts))
     return member
 
 
 async def forget_expired(work: Work, _: None) -> int:
     """Up to a batch of the invitations that ended a month ago are gone, accepted or not; how many."""
     return await store.delete_invitations(work.conn, work.now - KEPT_AFTERWARDS, FORGET_BATCH)
-
-
-def _event(what: str, invitation_id: UUID, organization_id: int, accounts: Realm, **data: Detail) -> Event:
-    return Event(
-        f"invitation.{what}",
-        "invitation",
-        str(invitation_id),
-        organization_id,
-        data=data,
-        realm_id=accounts.id,
-    )

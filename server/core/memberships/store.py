@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from server.base.contact import email_key
 from server.base.errors import LastOwner, MemberExists
 from server.core.memberships.model import Invitation, Member, Membership, Role
 from server.db.conflicts import refused, unique
@@ -101,7 +102,7 @@ async def delete_member(conn: Connection, organization_id: int, member_id: UUID)
 
 
 async def select_name_for_update(conn: Connection, organization_id: int) -> str:
-    """The name of the organization, which exists; until the transaction ends nobody else invites for it."""
+    """The name of the organization, which exists; until the transaction ends nobody invites or removes."""
     name: str = await conn.fetchval(
         """
         SELECT name
@@ -117,23 +118,23 @@ async def select_name_for_update(conn: Connection, organization_id: int) -> str:
 async def select_is_member_or_invited(
     conn: Connection, organization_id: int, email: str, now: datetime
 ) -> bool:
-    """Whether the address is a member's, in any casing, or has an invitation that can be accepted."""
+    """Whether the address is a member's, or has an invitation that can be accepted."""
     known: bool = await conn.fetchval(
         """
         SELECT EXISTS (
                    SELECT FROM memberships AS m
                      JOIN principals AS p ON p.id = m.principal_id
                     WHERE m.organization_id = $1
-                      AND lower(p.email) = lower($2))
+                      AND p.email_key = $2)
             OR EXISTS (
                    SELECT FROM invitations AS i
                     WHERE i.organization_id = $1
-                      AND lower(i.email) = lower($2)
+                      AND i.email_key = $2
                       AND i.accepted_at IS NULL
                       AND i.expires_at > $3)
         """,
         organization_id,
-        email,
+        email_key(email),
         now,
     )
     return known
@@ -154,13 +155,14 @@ async def insert_invitation(
     """The address is invited until *expires_at*."""
     await conn.execute(
         """
-        INSERT INTO invitations (id, organization_id, email, role, invited_by, token_digest, created_at,
-                                 expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO invitations (id, organization_id, email, email_key, role, invited_by, token_digest,
+                                 created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         invitation_id,
         organization_id,
         email,
+        email_key(email),
         role,
         invited_by,
         token_digest,
@@ -176,10 +178,10 @@ async def select_invitation(
     row = await conn.fetchrow(
         """
         SELECT i.id, i.organization_id, o.name AS organization_name, i.email, i.role, i.expires_at,
-               EXISTS (SELECT FROM principals AS p
-                        WHERE p.realm_id = $1
-                          AND lower(p.email) = lower(i.email)
-                          AND p.password_hash IS NOT NULL) AS has_password
+               coalesce((SELECT p.password_hash IS NOT NULL
+                           FROM principals AS p
+                          WHERE p.email_key = i.email_key
+                            AND p.realm_id IS NOT DISTINCT FROM $1), false) AS has_password
           FROM invitations AS i
           JOIN organizations AS o ON o.id = i.organization_id AND o.active
          WHERE i.token_digest = $2
@@ -229,16 +231,37 @@ async def update_invitation_withdrawn(
         UPDATE invitations
            SET expires_at = $3
          WHERE organization_id = $1
-           AND lower(email) = lower($2)
+           AND email_key = $2
            AND accepted_at IS NULL
            AND expires_at > $3
         RETURNING id
         """,
         organization_id,
-        email,
+        email_key(email),
         now,
     )
     return invitation_id
+
+
+async def update_invitations_withdrawn(
+    conn: Connection, organization_id: int, invited_by: UUID, now: datetime
+) -> list[UUID]:
+    """No invitation by this account can be accepted any more; the ids of those that could."""
+    rows = await conn.fetch(
+        """
+        UPDATE invitations
+           SET expires_at = $3
+         WHERE invited_by = $2
+           AND organization_id IS NOT DISTINCT FROM $1
+           AND accepted_at IS NULL
+           AND (expires_at > $3) IS TRUE
+        RETURNING id
+        """,
+        organization_id,
+        invited_by,
+        now,
+    )
+    return [row["id"] for row in rows]
 
 
 async def delete_invitations(conn: Connection, before: datetime, at_most: int) -> int:

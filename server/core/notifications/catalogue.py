@@ -52,5 +52,6 @@ CATALOGUE: Mapping[str, Template] = {
     "recovery_code_used": Template(needs=("left",), takes=("link",)),
     "identity_linked": Template(needs=("provider",), takes=("link",)),
     "account_locked": Template(takes=("link",)),
+    "account_handed_over": Template(),
 }
 """By name. `minutes` is a whole number as text; `factor` one of totp, sms, email, push, recovery_code."""

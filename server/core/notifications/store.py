@@ -44,14 +44,14 @@ async def insert_message(
 
 
 async def select_messages(conn: Connection, *, limit: int, recipient: str | None, after: int) -> list[Row]:
-    """The newest messages first: of all, or to this recipient in any casing; only those after a `seq`."""
+    """The newest messages first: of all, or to this recipient, A to Z in any casing; after a `seq`."""
     return await conn.fetch(
         """
         SELECT id, seq, realm_id, channel, template, locale, recipient, content_sealed, status, tries,
                due_at, sent_at, last_error, created_at
           FROM outbox_messages
          WHERE seq > $3
-           AND ($2::text IS NULL OR lower(recipient) = lower($2))
+           AND ($2::text IS NULL OR lower(recipient COLLATE "C") = lower($2 COLLATE "C"))
          ORDER BY seq DESC
          LIMIT $1
         """,

@@ -10,6 +10,7 @@ from server.base.ids import new_uid
 from server.base.secret import Secret
 from server.core.one_time_secrets import store
 from server.core.one_time_secrets.model import (
+    MAILED,
     DropSecrets,
     IssueCode,
     IssueToken,
@@ -29,7 +30,10 @@ BATCH = 500
 
 
 async def issue_token(work: Work, command: IssueToken) -> Secret:
-    """The token works once, until its time is over: 256 random bits in Base64URL. One INSERT."""
+    """The token works once, until its time is over: 256 random bits in Base64URL. One statement.
+
+    Where it is mailed, an earlier one of this purpose and target is dead.
+    """
     token, secret_id = new_link_token(), new_uid()
     await store.insert_token(
         work.conn,
@@ -45,6 +49,7 @@ async def issue_token(work: Work, command: IssueToken) -> Secret:
             created_at=work.now,
             expires_at=work.now + timedelta(seconds=command.ttl_seconds),
         ),
+        replaces=command.purpose in MAILED,
     )
     return Secret(token)
 
@@ -112,12 +117,12 @@ async def redeem_code(work: Work, command: RedeemCode) -> Redeemed:
     """The code is used, by whoever was first.
 
     Raises:
-        InvalidCode: It is wrong, used, past its time, dead after too many tries, or there is none. As a
-            `Refusal`: a wrong one is counted.
+        InvalidCode: It is wrong: as a `Refusal`, since the try is counted. Or there is nothing to be tried:
+            none was sent, or it is used, past its time or dead after too many tries.
     """
     row = await store.claim_try(work.conn, command.realm_id, command.purpose, command.target, work.now)
     if row is None:
-        raise Refusal(InvalidCode())
+        raise InvalidCode
     right = work.keys.is_keyed_digest_of(row.secret_digest, command.code.reveal(), _code_purpose(row.id))
     if not right or not await store.update_code_used(work.conn, row.id, work.now):
         raise Refusal(InvalidCode())

@@ -21,6 +21,10 @@ class Purpose(StrEnum):
     SAML_ASSERTION = "saml_assertion"
 
 
+# Of links to one address only the newest works; of redirects, which nobody is sent, as many as there are.
+MAILED = frozenset({Purpose.VERIFY_EMAIL, Purpose.RESET_PASSWORD, Purpose.MAGIC_LINK})
+
+
 @dataclass(frozen=True, slots=True)
 class IssueToken:
     """A link, or the state of a redirect.

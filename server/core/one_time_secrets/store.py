@@ -1,4 +1,8 @@
-"""The SQL of one-time secrets."""
+"""The SQL of one-time secrets.
+
+A statement is planned once per connection, whatever the statistics said then. So a person's secrets are found
+by the person, beside conditions for which no index is used (IS NOT DISTINCT FROM, IS TRUE).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,15 +41,24 @@ class SecretRow(NamedTuple):
     used_at: datetime | None
 
 
-async def insert_token(conn: Connection, new: NewSecret) -> None:
-    """The token works."""
+async def insert_token(conn: Connection, new: NewSecret, *, replaces: bool) -> None:
+    """The token works, and if it *replaces*, none that was sent to the target before for the same purpose."""
     await conn.execute(
         """
+        WITH earlier AS (
+            DELETE FROM one_time_secrets
+             WHERE $11
+               AND realm_id = $2
+               AND purpose = $4
+               AND target = $5
+               AND used_at IS NULL
+        )
         INSERT INTO one_time_secrets (id, realm_id, principal_id, purpose, target, secret_digest,
                                       payload_sealed, max_attempts, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         *new,
+        replaces,
     )
 
 
@@ -178,9 +191,9 @@ async def delete_live(
     await conn.execute(
         """
         DELETE FROM one_time_secrets
-         WHERE realm_id = $1
-           AND principal_id = $2
-           AND purpose = ANY ($3::text[])
+         WHERE principal_id = $2
+           AND realm_id IS NOT DISTINCT FROM $1
+           AND (purpose = ANY ($3::text[])) IS TRUE
            AND used_at IS NULL
         """,
         realm_id,

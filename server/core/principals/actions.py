@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from server.base import ids
+from server.base.contact import email_key
 from server.base.errors import InvalidFields, UserNotFound
 from server.base.pages import CursorPage, CursorRequest
 from server.core.audit.events import Detail, Event
@@ -201,7 +202,7 @@ async def change_principal(work: Work, command: ChangePrincipal) -> RealmPrincip
     if old is None:
         raise UserNotFound
     email = old.email if isinstance(command.email, Unchanged) else email_of(command.email)
-    same_address = (email or "").lower() == (old.email or "").lower()
+    same_address = email_key(email or "") == email_key(old.email or "")
     new = replace(
         old,
         email=email,
@@ -257,6 +258,14 @@ async def confirm_phone(work: Work, command: ConfirmPhone) -> None:
     work.record(event_of("phone_confirmed", command.realm_id, command.principal_id))
 
 
+async def remove_phone(work: Work, command: ReadPrincipal) -> bool:
+    """The person, who has an address, has no number; whether there was one."""
+    removed = await store.update_phone_removed(work.conn, command.realm_id, command.principal_id, work.now)
+    if removed:
+        work.record(event_of("phone_removed", command.realm_id, command.principal_id))
+    return removed
+
+
 async def delete_principal(work: Work, command: DeletePrincipal) -> None:
     """The person and all that hangs on it are gone: password, factors, sessions, tokens, links, memberships.
 
@@ -264,6 +273,7 @@ async def delete_principal(work: Work, command: DeletePrincipal) -> None:
 
     Raises:
         UserNotFound: Nobody in the realm has this id.
+        LastOwner: An organization would have no owner left. The transaction is lost.
     """
     if not await store.delete_principal(work.conn, command.realm_id, command.principal_id):
         raise UserNotFound

@@ -1,7 +1,7 @@
 """What failures and successes leave with a person: counts in a row, a lock, the time of the last sign-in."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from server.base.errors import AccountDisabled, InvalidCredentials
@@ -25,25 +25,6 @@ class RecordFailure:
     counter: Counter
     most: int
     lock_seconds: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClearFailures:
-    """Which counts begin anew."""
-
-    realm_id: UUID
-    principal_id: UUID
-    counters: tuple[Counter, ...] = tuple(Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class LockPrincipal:
-    """Who is locked, why (a word for the log), and until when; None for no end."""
-
-    realm_id: UUID
-    principal_id: UUID
-    reason: str
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +87,6 @@ async def record_failure(work: Work, command: RecordFailure) -> Failures:
             )
         )
     return failures
-
-
-async def clear_failures(work: Work, command: ClearFailures) -> None:
-    """These failures are forgotten."""
-    await locking_store.update_failures_cleared(
-        work.conn,
-        command.realm_id,
-        command.principal_id,
-        password=Counter.PASSWORD in command.counters,
-        second_factor=Counter.SECOND_FACTOR in command.counters,
-    )
-
-
-async def lock_principal(work: Work, command: LockPrincipal) -> RealmPrincipal:
-    """Nobody can sign in or refresh as this person. Locked already, it stays as it was.
-
-    Raises:
-        UserNotFound: Nobody in the realm has this id.
-    """
-    locked = await locking_store.update_locked(
-        work.conn,
-        command.realm_id,
-        command.principal_id,
-        reason=command.reason,
-        until=command.until,
-        now=work.now,
-    )
-    if locked:
-        work.record(event_of("locked", command.realm_id, command.principal_id, reason=command.reason))
-    return await read_principal(work, ReadPrincipal(command.realm_id, command.principal_id))
 
 
 async def unlock_principal(work: Work, command: UnlockPrincipal) -> RealmPrincipal:

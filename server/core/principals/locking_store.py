@@ -59,54 +59,6 @@ async def update_failed(
     return None if row is None else Failures(row["count"], row["locked_now"])
 
 
-async def update_failures_cleared(
-    conn: Connection, realm_id: UUID, principal_id: UUID, *, password: bool, second_factor: bool
-) -> None:
-    """The counts that are asked for begin anew; nothing is written where they have."""
-    await conn.execute(
-        """
-        UPDATE principals
-           SET failures = CASE WHEN $3 THEN 0 ELSE failures END,
-               second_factor_failures = CASE WHEN $4 THEN 0 ELSE second_factor_failures END
-         WHERE id = $2
-           AND realm_id IS NOT DISTINCT FROM $1
-           AND (($3 AND failures > 0) OR ($4 AND second_factor_failures > 0))
-        """,
-        realm_id,
-        principal_id,
-        password,
-        second_factor,
-    )
-
-
-async def update_locked(
-    conn: Connection,
-    realm_id: UUID,
-    principal_id: UUID,
-    *,
-    reason: str,
-    until: datetime | None,
-    now: datetime,
-) -> bool:
-    """The person is locked; False if they were before, or there is nobody."""
-    locked = await conn.fetchval(
-        """
-        UPDATE principals
-           SET locked_at = $5, locked_until = $4, lock_reason = $3, updated_at = $5
-         WHERE id = $2
-           AND realm_id IS NOT DISTINCT FROM $1
-           AND (locked_at IS NULL OR locked_until <= $5)
-        RETURNING id
-        """,
-        realm_id,
-        principal_id,
-        reason,
-        until,
-        now,
-    )
-    return locked is not None
-
-
 async def update_unlocked(conn: Connection, realm_id: UUID, principal_id: UUID, now: datetime) -> bool:
     """The person is not locked and has no failures; False if it was so before, or there is nobody."""
     unlocked = await conn.fetchval(
@@ -152,8 +104,7 @@ async def update_logged_in(
          WHERE id = $2
            AND realm_id IS NOT DISTINCT FROM $1
         RETURNING id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-                  locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-                  created_at, updated_at
+                  locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
         """,
         realm_id,
         principal_id,

@@ -28,12 +28,12 @@ class RealmPrincipal:
 
     Args:
         seq: Orders lists; never shown.
-        email: As it was written, NFC; unique in the realm in any casing. None for somebody with a phone only.
+        email: As it was written, NFC; its `email_key` is unique in the realm. None for somebody with a phone
+            only.
         phone: E.164.
         metadata: A JSON object of the application's.
         locked_at: Since when nobody can sign in as this person: too many failures, or an operator.
         locked_until: When that ends by itself; None: it does not.
-        must_change_password: The next sign-in must set a new one.
     """
 
     id: UUID
@@ -50,7 +50,6 @@ class RealmPrincipal:
     status: PrincipalStatus
     locked_at: datetime | None
     locked_until: datetime | None
-    must_change_password: bool
     last_login_at: datetime | None
     created_at: datetime
     updated_at: datetime

@@ -23,7 +23,6 @@ def principal_of(row: Row) -> RealmPrincipal:
         status=PrincipalStatus(row["status"]),
         locked_at=row["locked_at"],
         locked_until=row["locked_until"],
-        must_change_password=row["must_change_password"],
         last_login_at=row["last_login_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

@@ -3,6 +3,9 @@
 A statement is planned once per connection, whatever the statistics said then, and the realm alone may look as
 good to it as an id or an address. So people are looked up by the one column that finds them in any realm, and
 the realm is compared with IS NOT DISTINCT FROM, for which no index is used.
+
+Addresses are compared by their keys (`server.base.contact.email_key`), which the statements are given: what
+the database takes for lower case depends on its locale, and is not what anybody else does.
 """
 
 import json
@@ -10,10 +13,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from server.base.errors import EmailTaken, PhoneTaken
+from server.base.contact import email_key
+from server.base.errors import EmailTaken, LastOwner, PhoneTaken, RealmNotFound
 from server.core.principals.model import PrincipalStatus, RealmPrincipal
 from server.core.principals.rows import principal_of
-from server.db.conflicts import unique
+from server.db.conflicts import dangling, refused, unique
 from server.db.pool import Connection
 
 
@@ -37,25 +41,27 @@ async def insert_principal(
     Raises:
         EmailTaken: Another person of the realm has the address, in any casing.
         PhoneTaken: Another has the number.
+        RealmNotFound: It was deleted a moment ago.
     """
     with (
         unique("principals_realm_email_key", EmailTaken()),
         unique("principals_realm_phone_key", PhoneTaken()),
+        dangling("principals_realm_id_fkey", RealmNotFound()),
     ):
         row = await conn.fetchrow(
             """
-            INSERT INTO principals (id, realm_id, email, email_verified, phone, phone_verified, display_name,
-                                    locale, metadata, password_hash, password_changed_at, created_at,
-                                    updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                    CASE WHEN $10::text IS NOT NULL THEN $11::timestamptz END, $11, $11)
+            INSERT INTO principals (id, realm_id, email, email_key, email_verified, phone, phone_verified,
+                                    display_name, locale, metadata, password_hash, password_changed_at,
+                                    created_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+                    CASE WHEN $11::text IS NOT NULL THEN $12::timestamptz END, $12, $12)
             RETURNING id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-                      locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-                      created_at, updated_at
+                      locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
             """,
             principal_id,
             realm_id,
             email,
+            None if email is None else email_key(email),
             email_verified,
             phone,
             phone_verified,
@@ -75,8 +81,7 @@ async def select_principal(conn: Connection, realm_id: UUID, principal_id: UUID)
     row = await conn.fetchrow(
         """
         SELECT id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-               locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-               created_at, updated_at
+               locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
           FROM principals
          WHERE id = $2
            AND realm_id IS NOT DISTINCT FROM $1
@@ -94,8 +99,7 @@ async def select_principal_for_update(
     row = await conn.fetchrow(
         """
         SELECT id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-               locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-               created_at, updated_at
+               locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
           FROM principals
          WHERE id = $2
            AND realm_id IS NOT DISTINCT FROM $1
@@ -112,14 +116,13 @@ async def select_by_email(conn: Connection, realm_id: UUID, email: str) -> Realm
     row = await conn.fetchrow(
         """
         SELECT id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-               locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-               created_at, updated_at
+               locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
           FROM principals
-         WHERE lower(email) = lower($2)
+         WHERE email_key = $2
            AND realm_id IS NOT DISTINCT FROM $1
         """,
         realm_id,
-        email,
+        email_key(email),
     )
     return principal_of(row) if row else None
 
@@ -129,8 +132,7 @@ async def select_by_phone(conn: Connection, realm_id: UUID, phone: str) -> Realm
     row = await conn.fetchrow(
         """
         SELECT id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-               locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-               created_at, updated_at
+               locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
           FROM principals
          WHERE phone = $2
            AND realm_id IS NOT DISTINCT FROM $1
@@ -144,16 +146,15 @@ async def select_by_phone(conn: Connection, realm_id: UUID, phone: str) -> Realm
 async def select_some(
     conn: Connection, realm_id: UUID, *, before: int | None, search: str, limit: int
 ) -> Sequence[RealmPrincipal]:
-    """The newest people first; of those before a `seq`, with *search* in the address in any casing."""
+    """The newest people first; of those before a `seq`, with *search* in the address, A-Z in any casing."""
     rows = await conn.fetch(
         """
         SELECT id, seq, realm_id, email, email_verified, username, phone, phone_verified, display_name,
-               locale, metadata, status, locked_at, locked_until, must_change_password, last_login_at,
-               created_at, updated_at
+               locale, metadata, status, locked_at, locked_until, last_login_at, created_at, updated_at
           FROM principals
          WHERE realm_id = $1
            AND seq < coalesce($2, 9223372036854775807)
-           AND ($3 = '' OR strpos(lower(email), lower($3)) > 0)
+           AND ($3 = '' OR strpos(lower(email COLLATE "C"), lower($3 COLLATE "C")) > 0)
          ORDER BY seq DESC
          LIMIT $4
         """,
@@ -175,14 +176,15 @@ async def update_principal(conn: Connection, new: RealmPrincipal, now: datetime)
         await conn.execute(
             """
             UPDATE principals
-               SET email = $3, email_verified = $4, display_name = $5, locale = $6, metadata = $7,
-                   updated_at = $8
+               SET email = $3, email_key = $4, email_verified = $5, display_name = $6, locale = $7,
+                   metadata = $8, updated_at = $9
              WHERE id = $2
                AND realm_id IS NOT DISTINCT FROM $1
             """,
             new.realm_id,
             new.id,
             new.email,
+            None if new.email is None else email_key(new.email),
             new.email_verified,
             new.display_name,
             new.locale,
@@ -223,7 +225,7 @@ async def update_email_verified(
               FROM principals
              WHERE id = $2
                AND realm_id IS NOT DISTINCT FROM $1
-               AND lower(email) = lower($3)
+               AND email_key = $3
                FOR NO KEY UPDATE
         ), verified AS (
             UPDATE principals AS p
@@ -236,7 +238,7 @@ async def update_email_verified(
         """,
         realm_id,
         principal_id,
-        email,
+        email_key(email),
         now,
     )
     return verified
@@ -267,11 +269,34 @@ async def update_phone(
     return updated is not None
 
 
-async def delete_principal(conn: Connection, realm_id: UUID, principal_id: UUID) -> bool:
-    """The person is gone with all that refers to it; False if there was nobody."""
-    deleted = await conn.fetchval(
-        "DELETE FROM principals WHERE id = $2 AND realm_id IS NOT DISTINCT FROM $1 RETURNING id",
+async def update_phone_removed(conn: Connection, realm_id: UUID, principal_id: UUID, now: datetime) -> bool:
+    """The person has no number; False if it was so before, or there is nobody."""
+    removed = await conn.fetchval(
+        """
+        UPDATE principals
+           SET phone = NULL, phone_verified = false, updated_at = $3
+         WHERE id = $2
+           AND realm_id IS NOT DISTINCT FROM $1
+           AND phone IS NOT NULL
+        RETURNING id
+        """,
         realm_id,
         principal_id,
+        now,
     )
+    return removed is not None
+
+
+async def delete_principal(conn: Connection, realm_id: UUID, principal_id: UUID) -> bool:
+    """The person is gone with all that refers to it; False if there was nobody.
+
+    Raises:
+        LastOwner: An organization would have no owner left.
+    """
+    with refused("memberships_last_owner", LastOwner()):
+        deleted = await conn.fetchval(
+            "DELETE FROM principals WHERE id = $2 AND realm_id IS NOT DISTINCT FROM $1 RETURNING id",
+            realm_id,
+            principal_id,
+        )
     return deleted is not None

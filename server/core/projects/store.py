@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from server.base.pages import CursorPage, CursorRequest
@@ -10,6 +11,9 @@ from server.core.projects.model import Project
 from server.core.realms.policy import MfaMode
 from server.core.realms.stored_policy import policy_of
 from server.db.pool import Connection, Row
+
+# A project of millions of users goes in one statement.
+DELETE_SECONDS: Final = 600.0
 
 
 async def insert_project(
@@ -150,7 +154,10 @@ async def update_project(conn: Connection, project: Project) -> None:
 
 
 async def delete_project(conn: Connection, organization_id: int, project_id: UUID) -> bool:
-    """The project is gone with everything in it; False if there is none, or somebody was first."""
+    """The project is gone with everything in it; False if there is none, or somebody was first.
+
+    That may take minutes, and has ten.
+    """
     deleted = await conn.fetchval(
         """
         DELETE FROM projects
@@ -160,6 +167,7 @@ async def delete_project(conn: Connection, organization_id: int, project_id: UUI
         """,
         organization_id,
         project_id,
+        timeout=DELETE_SECONDS,
     )
     return deleted is not None
 

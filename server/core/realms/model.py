@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from server.core.realms.policy import SignInPolicy
+from server.core.realms.policy import Delivery, SignInPolicy, delivery_of
 
 
 class RealmKind(StrEnum):
@@ -52,3 +52,8 @@ class Realm:
     allowed_origins: tuple[str, ...]
     push_integration_id: int | None
     policy: SignInPolicy
+
+    @property
+    def delivery(self) -> Delivery:
+        """What sessions are shown by."""
+        return delivery_of(self.surface)

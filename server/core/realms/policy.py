@@ -63,8 +63,8 @@ class SignInPolicy:
         code_seconds: How long a code sent by mail or SMS works.
         code_attempts: How many tries such a code gives.
         messages_per_hour: How many codes one address or number is sent in an hour.
+        sms_to_strangers_per_hour: How many codes are sent in an hour, in all, to numbers that are nobody's.
         links_per_hour: How many links of one kind one address is sent in an hour.
-        delivery: What sessions are shown by.
         reference_seconds: How long a session lasts that is shown by one token.
         default_locale: The language of messages to people of whom none is known; None: the instance's.
     """
@@ -90,8 +90,8 @@ class SignInPolicy:
     code_seconds: int = 600
     code_attempts: int = 5
     messages_per_hour: int = 3
+    sms_to_strangers_per_hour: int = 100
     links_per_hour: int = 10
-    delivery: Delivery = Delivery.TOKENS
     reference_seconds: int = 43_200
     default_locale: str | None = None
 
@@ -102,11 +102,24 @@ class SignInPolicy:
 
 # What the realms of a surface start from. Nobody registers as a member or an operator by themselves.
 POLICIES: Mapping[str, SignInPolicy] = {
-    "protekt_account": SignInPolicy(delivery=Delivery.REFERENCE, registration_open=False),
-    "ezkey_admin": SignInPolicy(delivery=Delivery.REFERENCE, registration_open=False),
+    "protekt_account": SignInPolicy(registration_open=False),
+    "ezkey_admin": SignInPolicy(registration_open=False),
 }
+
+# Surfaces of which signing in is one request, answered with one token.
+_ONE_STEP = frozenset({"protekt_account", "ezkey_admin"})
 
 
 def base_policy(surface: str) -> SignInPolicy:
     """What a realm of this surface starts from."""
     return POLICIES.get(surface, SignInPolicy())
+
+
+def delivery_of(surface: str) -> Delivery:
+    """What the sessions of its realms are shown by."""
+    return Delivery.REFERENCE if surface in _ONE_STEP else Delivery.TOKENS
+
+
+def has_second_step(surface: str) -> bool:
+    """Whether its people can be asked for a second factor when they sign in."""
+    return surface not in _ONE_STEP

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from server.core.realms.policy import Delivery, MfaMode, SecondFactor
+from server.core.realms.policy import MfaMode, SecondFactor
 
 _DAY = 86_400
 _YEAR = 365 * _DAY
@@ -119,8 +119,8 @@ RULES: Mapping[str, Rule] = {
     "code_seconds": Whole(60, 600),
     "code_attempts": Whole(1, 10),
     "messages_per_hour": Whole(1, 100),
+    "sms_to_strangers_per_hour": Whole(0, 1_000_000),
     "links_per_hour": Whole(1, 100),
-    "delivery": OneOf(tuple(Delivery)),
     "reference_seconds": Whole(300, 30 * _DAY),
     "default_locale": OneOf(("en", "de")),
 }

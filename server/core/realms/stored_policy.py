@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from server.base.errors import InvalidFields
-from server.core.realms.policy import SignInPolicy, base_policy
+from server.core.realms.policy import MfaMode, SignInPolicy, base_policy, has_second_step
 from server.core.realms.rules import RULES
 
 Stored = Mapping[str, object]
@@ -35,8 +35,8 @@ def changed(surface: str, stored: Stored, changes: Stored) -> dict[str, object]:
             surface start from.
 
     Raises:
-        InvalidFields: There is no such rule, the value is none of its own, or a token would outlive its
-            session; the field is the rule's name.
+        InvalidFields: There is no such rule, the value is none of its own, a token would outlive its
+            session, or a second factor is demanded where none can be asked for; the field is the rule's name.
     """
     after = dict(stored)
     wrong: dict[str, str] = {}
@@ -57,6 +57,8 @@ def changed(surface: str, stored: Stored, changes: Stored) -> dict[str, object]:
     policy = policy_of(surface, after)
     if policy.session_seconds < policy.access_token_seconds:
         raise InvalidFields(fields={"session_seconds": "must not be less than access_token_seconds"})
+    if policy.mfa is MfaMode.REQUIRED and not has_second_step(surface):
+        raise InvalidFields(fields={"mfa": "cannot be required here: this sign-in has no second step"})
     return after
 
 

@@ -102,7 +102,10 @@ async def update_all_ended(
 async def update_family_revoked(
     conn: Connection, realm_id: UUID, digest: bytes, now: datetime
 ) -> UUID | None:
-    """No refresh token of this one's open session is good any more; the session's id, if it was and is."""
+    """No refresh token of this one's open session is good any more; the session's id, if one was.
+
+    Those that were used are left as they are: they are no good for that.
+    """
     session_id: UUID | None = await conn.fetchval(
         """
         WITH held AS (
@@ -122,9 +125,11 @@ async def update_family_revoked(
                SET revoked_at = $3
               FROM held
              WHERE t.session_id = held.id
+               AND t.used_at IS NULL
                AND t.revoked_at IS NULL
+            RETURNING t.session_id
         )
-        SELECT id FROM held
+        SELECT id FROM held WHERE EXISTS (TABLE revoked)
         """,
         realm_id,
         digest,
@@ -134,11 +139,14 @@ async def update_family_revoked(
 
 
 async def insert_denial(conn: Connection, token_id: UUID, session_id: UUID, expires_at: datetime) -> bool:
-    """The access token is refused until it would have ended; False if it is already."""
+    """The access token is refused until it would have ended; False if it is already, or its session gone."""
     inserted = await conn.fetchval(
         """
         INSERT INTO token_denials (token_id, session_id, expires_at)
-        VALUES ($1, $2, $3)
+        SELECT $1, id, $3
+          FROM sessions
+         WHERE id = $2
+           FOR KEY SHARE
         ON CONFLICT (token_id) DO NOTHING
         RETURNING token_id
         """,

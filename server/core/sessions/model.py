@@ -17,11 +17,9 @@ class EndReason(StrEnum):
     TOO_MANY = "too_many"  # the oldest, when there was one too many
     REUSE = "refresh_token_reused"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
-    FACTOR_CHANGED = "factor_changed"
     DISABLED = "disabled"
-    LOCKED = "locked"
+    HANDED_OVER = "handed_over"  # to whoever reads the address, which nobody had verified
     MEMBER_REMOVED = "member_removed"
-    BY_OPERATOR = "by_operator"
     EXPIRED = "expired"
 
 

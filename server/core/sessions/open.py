@@ -17,8 +17,6 @@ from server.core.sessions.tokens import whole_seconds, with_tokens
 from server.core.work import Work
 from server.crypto.tokens import digest, new_management_token, new_refresh_token
 
-_LONGEST_USER_AGENT = 512
-
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
@@ -28,6 +26,7 @@ class OpenSession:
         principal: As `note_login` gave it in this work, so that its row is held.
         amr: How: RFC 8176.
         provider: The identity provider that vouched for them, if one did.
+        user_agent: What the client calls itself, to be shown in a list.
         organization_id: The organization that a member acts for.
     """
 
@@ -45,7 +44,7 @@ async def open_session(work: Work, command: OpenSession) -> OpenedSession:
     Only `core.sign_in.finish` calls it, after `note_login`: two sign-ins of one person take turns there.
     """
     realm, principal = command.realm, command.principal
-    by_reference = realm.policy.delivery is Delivery.REFERENCE
+    by_reference = realm.delivery is Delivery.REFERENCE
     seconds = realm.policy.reference_seconds if by_reference else realm.policy.session_seconds
     token = Secret(new_management_token() if by_reference else new_refresh_token())
     new = NewSession(
@@ -58,7 +57,7 @@ async def open_session(work: Work, command: OpenSession) -> OpenedSession:
         amr=command.amr,
         provider=command.provider,
         address=work.actor.address,
-        user_agent=_shortened(command.user_agent),
+        user_agent=command.user_agent,
         expires_at=work.now + timedelta(seconds=seconds),
         reference_digest=digest(token.reveal()) if by_reference else None,
         refresh_digest=None if by_reference else digest(token.reveal()),
@@ -99,11 +98,3 @@ def _session(new: NewSession, seq: int) -> Session:
         last_active_at=new.now,
         expires_at=new.expires_at,
     )
-
-
-def _shortened(user_agent: str | None) -> str | None:
-    """What a stranger's program calls itself, in text that the database takes."""
-    if user_agent is None:
-        return None
-    readable = user_agent[:_LONGEST_USER_AGENT].encode("utf-8", "replace").decode()
-    return readable.replace("\0", "") or None

@@ -84,7 +84,7 @@ def _is_in_grace(spent: Spent, now: datetime) -> bool:
     """Whether the answer to the token's use may have been lost, and the realm gives it again."""
     grace_seconds = spent.policy.refresh_grace_seconds
     # Whoever waited for the use may have asked before it: without a grace, earlier is no better than later.
-    if not grace_seconds or spent.used_at is None or spent.revoked_at is not None:
+    if not grace_seconds or spent.used_at is None:
         return False
     return now < spent.used_at + timedelta(seconds=grace_seconds) and not spent.moved_on
 

@@ -72,13 +72,13 @@ class Spent:
 
     Args:
         used_at: When it was used; None: it is refused for another reason.
-        moved_on: Whether a later token of the session was used since: then its answer was not lost.
+        moved_on: Whether a later token of the session was used since, so that its answer was not lost, or was
+            revoked.
     """
 
     session_id: UUID
     principal_id: UUID
     used_at: datetime | None
-    revoked_at: datetime | None
     moved_on: bool
     policy: SignInPolicy
 
@@ -237,13 +237,13 @@ async def select_spent(conn: Connection, realm_id: UUID, digest: bytes, now: dat
                AND s.ended_at IS NULL
                AND s.expires_at > $3
         )
-        SELECT held.id, held.principal_id, t.used_at, t.revoked_at,
+        SELECT held.id, held.principal_id, t.used_at,
                EXISTS (SELECT
                          FROM refresh_tokens AS later
                         WHERE later.session_id = held.id
                           AND later.token_digest <> t.token_digest
                           AND later.created_at >= t.used_at
-                          AND later.used_at IS NOT NULL) AS moved_on,
+                          AND coalesce(later.used_at, later.revoked_at) IS NOT NULL) AS moved_on,
                r.policy, r.surface AS realm_surface
           FROM held
           JOIN refresh_tokens AS t ON t.token_digest = $2
@@ -259,7 +259,6 @@ async def select_spent(conn: Connection, realm_id: UUID, digest: bytes, now: dat
         session_id=row["id"],
         principal_id=row["principal_id"],
         used_at=row["used_at"],
-        revoked_at=row["revoked_at"],
         moved_on=row["moved_on"],
         policy=policy_of_text(row["realm_surface"], row["policy"]),
     )

@@ -44,7 +44,7 @@ async def strengthen_session(work: Work, command: StrengthenSession) -> OpenedSe
     if session is None:
         raise SessionNotFound
     work.record(session_event("strengthened", realm.id, session.id, amr=" ".join(session.amr)))
-    if realm.policy.delivery is Delivery.REFERENCE:
+    if realm.delivery is Delivery.REFERENCE:
         seconds = whole_seconds(session.expires_at - work.now)
         return OpenedSession(session, None, None, None, seconds, session.expires_at)
     token = Secret(new_refresh_token())

@@ -2,11 +2,12 @@
 
 A process keeps the keys that it has read for a minute, and reads them anew when a token names one that it
 does not know. So a new key is known everywhere at once, and one that is trusted no more within a minute.
+Tokens may name what they like: after a look that was in vain there is none for a second.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -24,11 +25,14 @@ from server.core.work import Work
 from server.crypto import access_tokens
 from server.crypto.access_tokens import BadToken, SigningKey, TokenAlgorithm, VerifyingKey
 from server.crypto.sealing import KeyRing
+from server.db.pool import Connection, together
 
 # What tokens are for: a key of one family signs nothing for another, and its name begins every `kid`.
 PROTEKT = "protekt"
 
 LIFE_SECONDS = 60.0
+# How old what is published may be, and for how long nobody looks again for a key that was not there.
+PAUSE_SECONDS = 1.0
 # The longest that a token is good (server.core.realms.rules), and the minute in which a process may still
 # sign with a key that was retired, with room to spare.
 LONGEST_TOKEN = timedelta(days=1, hours=1)
@@ -57,15 +61,20 @@ class _Known:
 
 # By the ring that opens them: there is one for each instance, and it lives as long as the process.
 _known_keys: WeakKeyDictionary[KeyRing, _Known] = WeakKeyDictionary()
+# When a key was last looked for in vain.
+_missed_at: WeakKeyDictionary[KeyRing, float] = WeakKeyDictionary()
 
 
 async def read_jwks(work: Work, family: str) -> Mapping[str, object]:
     """The public keys by which tokens of the family can be checked now, as RFC 7517 writes them.
 
-    Perform at once: one SELECT. There is always a key: if need be the first is made.
+    Perform at once: one SELECT a second at most. There is always a key: if need be the first is made.
     """
-    keys = await store.select_keys(work.conn)
-    if _signer(keys, family, work.settings.token_algorithm) is None:
+    algorithm = work.settings.token_algorithm
+    keys = tuple((await _known(work, PAUSE_SECONDS)).keys.values())
+    if _signer(keys, family, algorithm) is None:
+        keys = tuple((await _read(work)).keys.values())
+    if _signer(keys, family, algorithm) is None:
         keys = (await _make_first(work, family), *keys)
     trusted = (key for key in keys if key.family == family and _is_trusted(key, work.now))
     return access_tokens.jwks({key.kid: key.public_jwk for key in trusted})
@@ -112,8 +121,10 @@ async def verify(work: Work, family: str, token: str) -> Mapping[str, Any]:
     if kid is None:
         raise InvalidAccessToken
     known = await _known(work)
-    if kid not in known.keys:
+    if kid not in known.keys and _may_look_again(work.keys):
         known = await _read(work)
+        if kid not in known.keys:
+            _missed_at[work.keys] = known.read_at
     key = known.keys.get(kid)
     if key is None or key.family != family or not _is_trusted(key, work.now):
         raise InvalidAccessToken
@@ -129,19 +140,29 @@ async def verify(work: Work, family: str, token: str) -> Mapping[str, Any]:
         raise InvalidAccessToken from cause
 
 
-async def _known(work: Work) -> _Known:
+async def _known(work: Work, life_seconds: float = LIFE_SECONDS) -> _Known:
     known = _known_keys.get(work.keys)
-    if known is None or known.read_at + LIFE_SECONDS <= time.monotonic():
+    if known is None or known.read_at + life_seconds <= time.monotonic():
         return await _read(work)
     return known
 
 
+def _may_look_again(keys: KeyRing) -> bool:
+    missed_at = _missed_at.get(keys)
+    return missed_at is None or missed_at + PAUSE_SECONDS <= time.monotonic()
+
+
 async def _read(work: Work) -> _Known:
-    began = time.monotonic()
-    keys = {key.kid: key for key in await store.select_keys(work.conn)}
-    verifying = {kid: VerifyingKey(key.public_jwk) for kid, key in keys.items()}
-    known = _known_keys[work.keys] = _Known(keys, verifying, began)
+    known = _known_keys[work.keys] = await together(work.conn, _read_for_all, None, key=object())
     return known
+
+
+async def _read_for_all(conn: Connection, asked: Sequence[None]) -> Sequence[_Known]:
+    """What there is to know, read and parsed once for all who want it at one moment."""
+    began = time.monotonic()
+    keys = {key.kid: key for key in await store.select_keys(conn)}
+    verifying = {kid: VerifyingKey(key.public_jwk) for kid, key in keys.items()}
+    return [_Known(keys, verifying, began)] * len(asked)
 
 
 def _signer(keys: Iterable[TokenKey], family: str, algorithm: TokenAlgorithm) -> TokenKey | None:

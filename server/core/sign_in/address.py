@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from server.base.contact import email_key
 from server.base.errors import InvalidFields
 from server.core.notifications.model import Channel
 from server.core.principals.contacts import email_of, phone_of
@@ -16,8 +17,8 @@ class Address:
 
     @property
     def target(self) -> str:
-        """What a code is bound to: the address in any casing."""
-        return self.text.lower()
+        """What a code is bound to, and what is counted: the number, or the key of the address."""
+        return email_key(self.text) if self.channel is Channel.MAIL else self.text
 
 
 def address_of(email: str | None, phone: str | None) -> Address:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from server.base.contact import email_key
 from server.base.errors import UserNotFound
 from server.core.changes import UNCHANGED, Unchanged
+from server.core.factors.owner import Owner
 from server.core.one_time_secrets.actions import drop_secrets
 from server.core.one_time_secrets.model import DropSecrets, Purpose
 from server.core.principals.actions import (
@@ -24,6 +26,7 @@ from server.core.realms.actions import read_realm
 from server.core.sessions.ending import EndSessions, end_sessions
 from server.core.sessions.model import EndReason
 from server.core.sign_in import store
+from server.core.sign_in.step_up import strong_session
 from server.core.sign_in.verification import SendVerification, send_verification
 from server.core.work import Work
 
@@ -58,18 +61,24 @@ class UnlockUser:
 async def change_user(work: Work, command: ChangeUser) -> RealmPrincipal:
     """The person is as the command says.
 
-    A new address is not verified: a link goes to it, a notice to the old one, and links and codes that were
-    sent to that are dead. Who is disabled has no open session any more.
+    A new address is what an account is recovered by: who has a second factor changes their own only in a
+    session that proved one. It is not verified: a link goes to it, a notice to the old one, and links and
+    codes that were sent to that are dead. Who is disabled has no open session any more.
 
     Raises:
         UserNotFound: The realm has no such principal.
         EmailTaken: Somebody else of the realm has the address.
+        SecondFactorRequired, SessionNotFound: It is the person's own change, in a session that is not strong
+            enough, or has ended.
         InvalidFields: The address is none, or the metadata would be too large.
         TooManyAttempts: So many links went to the new address in an hour.
     """
     old = await hold_principal(work, ReadPrincipal(command.realm_id, command.user_id))
     if old is None:
         raise UserNotFound
+    if not isinstance(command.email, Unchanged) and work.actor.session_id is not None:
+        owner = Owner(await read_realm(work, command.realm_id), old)
+        await strong_session(work, owner, work.actor.session_id)
     new = await change_principal(
         work,
         ChangePrincipal(command.realm_id, command.user_id, email=command.email, metadata=command.metadata),
@@ -100,7 +109,7 @@ async def unlock_user(work: Work, command: UnlockUser) -> RealmPrincipal:
 
 
 def _is_another(old: str | None, new: str | None) -> bool:
-    return (old or "").lower() != (new or "").lower()
+    return email_key(old or "") != email_key(new or "")
 
 
 async def _tell_of_new_address(work: Work, old: RealmPrincipal) -> None:

@@ -2,15 +2,11 @@
 
 from uuid import UUID
 
-from server.base.secret import Secret
 from server.core.audit.events import Detail, Event
-from server.core.one_time_secrets.actions import issue_token
-from server.core.one_time_secrets.model import IssueToken, Purpose
 from server.core.principals.locking import RecordFailure, record_failure
 from server.core.principals.model import Counter, RealmPrincipal
-from server.core.principals.notices import Notice, tell
+from server.core.principals.notices import tell_locked
 from server.core.realms.model import Realm
-from server.core.sign_in.links import Page, link_to
 from server.core.work import Work
 
 # Whose failures are counted where there is nobody: the same statements are sent, and find no row.
@@ -18,18 +14,28 @@ NOBODY = UUID(int=0)
 
 
 async def note_failure(
-    work: Work, realm: Realm, principal: RealmPrincipal | None, counter: Counter, *, method: str, reason: str
+    work: Work,
+    realm: Realm,
+    principal: RealmPrincipal | None,
+    counter: Counter,
+    *,
+    method: str,
+    reason: str,
+    counts: bool = True,
 ) -> bool:
     """The failure is counted and in the audit log. Whether it locked the account, of which its owner hears.
 
-    It sends as many statements for nobody as for somebody.
+    It sends as many statements for nobody as for somebody, and for what does not count.
+
+    Args:
+        counts: Whether it counts against the account.
     """
     work.record(refusal(realm, principal, method=method, reason=reason))
     failures = await record_failure(
         work,
         RecordFailure(
             realm.id,
-            principal.id if principal else NOBODY,
+            principal.id if principal and counts else NOBODY,
             counter,
             most=realm.policy.max_failures
             if counter is Counter.PASSWORD
@@ -53,21 +59,3 @@ def refusal(realm: Realm, principal: RealmPrincipal | None, **data: Detail) -> E
         data=data,
         realm_id=realm.id,
     )
-
-
-async def tell_locked(work: Work, realm: Realm, principal: RealmPrincipal, counter: Counter) -> None:
-    """The person hears of the lock; where a new password lifts it, with a link to set one."""
-    values: dict[str, str | Secret] = {}
-    if counter is Counter.PASSWORD and principal.email is not None:
-        token = await issue_token(
-            work,
-            IssueToken(
-                realm.id,
-                Purpose.RESET_PASSWORD,
-                principal.email.lower(),
-                realm.policy.email_link_seconds,
-                principal.id,
-            ),
-        )
-        values = {"link": link_to(work, Page.RESET_PASSWORD, token)}
-    await tell(work, Notice(realm, principal, "account_locked", values))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from server.base.contact import email_key
 from server.base.errors import LinkUnknown
 from server.base.secret import Secret
 from server.core.audit.events import Event
@@ -13,28 +14,26 @@ from server.core.credentials.rules import NewPassword
 from server.core.notifications.actions import send_message
 from server.core.notifications.model import Channel, Message
 from server.core.one_time_secrets.actions import drop_secrets, issue_token, look_up_token, redeem_token
+from server.core.one_time_secrets.links import Page, link_to
 from server.core.one_time_secrets.model import DropSecrets, IssueToken, Purpose, RedeemToken
 from server.core.principals.actions import (
-    ConfirmEmail,
     FindByEmail,
     ReadPrincipal,
-    confirm_email,
     find_by_email,
     read_principal,
 )
 from server.core.principals.locking import hold_principal
 from server.core.principals.model import Counter, RealmPrincipal
-from server.core.principals.notices import Notice, tell
+from server.core.principals.notices import Notice, tell, tell_locked
 from server.core.realms.actions import read_realm
 from server.core.realms.model import Realm
 from server.core.sessions.ending import EndSessions, end_sessions
 from server.core.sessions.model import EndReason
 from server.core.sign_in import store
 from server.core.sign_in.address import address_of
-from server.core.sign_in.factors.password import tries
-from server.core.sign_in.failures import tell_locked
-from server.core.sign_in.links import Page, link_to
+from server.core.sign_in.handing_over import HandOver, hand_over
 from server.core.sign_in.model import MessageSent
+from server.core.sign_in.tries import tries
 from server.core.sign_in.undone import done_if
 from server.core.throttles.actions import check_tries, clear_tries, count_try
 from server.core.throttles.model import HOUR_SECONDS, Counted, Try
@@ -85,7 +84,7 @@ class CheckedChange:
 
     command: ChangePassword
     realm: Realm
-    checked: passwords.CheckedChange
+    checked: passwords.CheckedReplacement
 
 
 async def request_reset(work: Work, command: RequestReset) -> MessageSent:
@@ -140,7 +139,8 @@ async def _hash_reset(work: Work, command: ConfirmReset) -> CheckedReset:
 async def confirm_reset(work: Work, ready: CheckedReset) -> RealmPrincipal:
     """The password is the new one, a lock for wrong ones is lifted, all sessions and sign-ins have ended.
 
-    Other links and codes that were sent to the person are dead. Second factors stay as they are.
+    Other links and codes that were sent to the person are dead. Second factors stay as they are, unless the
+    address was not verified: then the account is handed over to its reader.
 
     Raises:
         LinkUnknown: There is no such link, or the person has another address by now.
@@ -151,10 +151,11 @@ async def confirm_reset(work: Work, ready: CheckedReset) -> RealmPrincipal:
     realm = ready.realm
     principal = await hold_principal(work, ReadPrincipal(realm.id, ready.principal_id))
     redeemed = await redeem_token(work, RedeemToken(realm.id, Purpose.RESET_PASSWORD, ready.command.token))
-    if principal is None or principal.email is None or principal.email.lower() != redeemed.target:
+    if principal is None or principal.email is None or email_key(principal.email) != redeemed.target:
         raise LinkUnknown
+    if not principal.email_verified:
+        await hand_over(work, HandOver(realm, principal, password_follows=True))
     await set_password_hash(work, SetPasswordHash(realm.id, principal.id, ready.password_hash))
-    await confirm_email(work, ConfirmEmail(realm.id, principal.id, principal.email))
     await _end_everything(work, realm, principal.id, keep=None)
     await tell(work, Notice(realm, principal, "password_changed"))
     work.record(_event(realm, principal, "reset"))
@@ -163,13 +164,13 @@ async def confirm_reset(work: Work, ready: CheckedReset) -> RealmPrincipal:
 
 async def _check_change(work: Work, command: ChangePassword) -> CheckedChange:
     realm = await read_realm(work, command.realm_id)
-    await check_tries(work, tries(work, realm, str(command.principal_id)))
+    await check_tries(work, _tries(work, realm, command.principal_id))
     principal = await read_principal(work, ReadPrincipal(realm.id, command.principal_id))
     words = tuple(word for word in (principal.email, principal.phone) if word)
-    change = passwords.ChangePassword(
+    change = passwords.ReplacePassword(
         principal.id, command.current, NewPassword(realm, command.new, words, field="new_password")
     )
-    return CheckedChange(command, realm, await passwords.change_password.prepare(work, change))
+    return CheckedChange(command, realm, await passwords.replace_password.prepare(work, change))
 
 
 @prepared(_check_change)
@@ -184,11 +185,11 @@ async def change_password(work: Work, ready: CheckedChange) -> int:
         Unavailable: Too many wait for their hashes.
     """
     command, realm = ready.command, ready.realm
-    counted = tries(work, realm, str(command.principal_id))
+    counted = _tries(work, realm, command.principal_id)
     await count_try(work, counted)
     principal = await hold_principal(work, ReadPrincipal(realm.id, command.principal_id))
     try:
-        await passwords.change_password.act(work, ready.checked)
+        await passwords.replace_password.act(work, ready.checked)
     except Refusal:
         await _tell_if_locked(work, realm, principal)
         raise
@@ -197,6 +198,10 @@ async def change_password(work: Work, ready: CheckedChange) -> int:
     if principal is not None:
         await tell(work, Notice(realm, principal, "password_changed"))
     return ended
+
+
+def _tries(work: Work, realm: Realm, principal_id: UUID) -> Try:
+    return tries(work, realm, Counted.SIGN_IN, str(principal_id))
 
 
 async def _tell_if_locked(work: Work, realm: Realm, before: RealmPrincipal | None) -> None:

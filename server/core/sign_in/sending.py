@@ -9,6 +9,7 @@ from server.core.audit.events import Event
 from server.core.notifications.actions import send_message
 from server.core.notifications.model import Channel, Message
 from server.core.one_time_secrets.actions import issue_code, issue_token
+from server.core.one_time_secrets.links import Page, link_to
 from server.core.one_time_secrets.model import IssueCode, IssueToken, Purpose
 from server.core.principals.actions import FindByEmail, FindByPhone, find_by_email, find_by_phone
 from server.core.principals.model import RealmPrincipal
@@ -16,11 +17,11 @@ from server.core.realms.actions import read_realm
 from server.core.realms.model import Realm
 from server.core.realms.redirects import allowed_redirect
 from server.core.sign_in.address import Address, address_of
-from server.core.sign_in.links import Page, link_to
 from server.core.sign_in.model import MessageSent
 from server.core.sign_in.undone import done_if
 from server.core.throttles.actions import count_try
 from server.core.throttles.model import HOUR_SECONDS, Counted, Try
+from server.core.throttles.strangers import count_sms_to_stranger
 from server.core.work import Work
 
 
@@ -47,7 +48,8 @@ async def send_code(work: Work, command: SendCode) -> MessageSent:
 
     Raises:
         InvalidFields: Neither or both are named, or it is no address.
-        TooManyAttempts: So many codes went there in an hour.
+        TooManyAttempts: So many codes went there in an hour; or so many by SMS to strangers that none goes to
+            any number, nor to those of people who are known, or the answer would tell who is.
     """
     address = address_of(command.email, command.phone)
     realm = await read_realm(work, command.realm_id)
@@ -56,6 +58,8 @@ async def send_code(work: Work, command: SendCode) -> MessageSent:
         work, Try(realm.id, Counted.SIGN_IN_CODE, address.target, policy.messages_per_hour, HOUR_SECONDS)
     )
     known = await _known(work, realm, address)
+    if address.channel is Channel.SMS:
+        await _count_stranger(work, realm, known)
 
     async def send() -> None:
         code = await issue_code(
@@ -71,7 +75,10 @@ async def send_code(work: Work, command: SendCode) -> MessageSent:
         )
         values: Mapping[str, str | Secret] = {"code": code, "minutes": str(policy.code_seconds // 60)}
         await send_message(
-            work, Message(address.channel, address.text, "sign_in_code", realm, _locale(known), values)
+            work,
+            Message(
+                address.channel, _recipient(known, address), "sign_in_code", realm, _locale(known), values
+            ),
         )
 
     await done_if(work, send, wanted=may_sign_in(realm, known))
@@ -113,7 +120,8 @@ async def send_magic_link(work: Work, command: SendMagicLink) -> MessageSent:
             "minutes": str(policy.magic_link_seconds // 60),
         }
         await send_message(
-            work, Message(Channel.MAIL, address.text, "magic_link", realm, _locale(known), values)
+            work,
+            Message(Channel.MAIL, _recipient(known, address), "magic_link", realm, _locale(known), values),
         )
 
     await done_if(work, send, wanted=may_sign_in(realm, known))
@@ -130,6 +138,23 @@ async def _known(work: Work, realm: Realm, address: Address) -> RealmPrincipal |
     if address.channel is Channel.MAIL:
         return await find_by_email(work, FindByEmail(realm.id, address.text))
     return await find_by_phone(work, FindByPhone(realm.id, address.text))
+
+
+async def _count_stranger(work: Work, realm: Realm, known: RealmPrincipal | None) -> None:
+    """A code that a stranger will be sent is counted; for others it is as well, and taken back.
+
+    Raises:
+        TooManyAttempts: There were too many, whoever this one is for.
+    """
+    is_sent_to_one = known is None and may_sign_in(realm, known)
+    await done_if(work, lambda: count_sms_to_stranger(work, realm), wanted=is_sent_to_one)
+
+
+def _recipient(known: RealmPrincipal | None, address: Address) -> str:
+    """Where the message goes: what is known of somebody counts, and not how the caller writes it."""
+    if known is not None and known.email is not None and address.channel is Channel.MAIL:
+        return known.email
+    return address.text
 
 
 def _locale(known: RealmPrincipal | None) -> str | None:

@@ -1,8 +1,4 @@
-"""Setting up second factors: in a session, or in a sign-in that waits for one to be set up.
-
-Who has a second factor adds and removes factors only in a session that was begun with one (NIST SP 800-63B-4,
-section 4.1.2.1): otherwise a stolen password would be enough to make it useless.
-"""
+"""Setting up second factors: in a session that is strong enough, or in a sign-in that waits for one."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,8 +7,6 @@ from uuid import UUID
 from server.base.errors import (
     InvalidFields,
     InvalidSignIn,
-    SecondFactorRequired,
-    SessionNotFound,
     UserNotFound,
 )
 from server.base.secret import Secret
@@ -31,14 +25,14 @@ from server.core.principals.actions import ReadPrincipal
 from server.core.principals.locking import hold_principal
 from server.core.realms.actions import read_realm
 from server.core.realms.policy import SecondFactor
-from server.core.sessions.ending import ListSessions, list_sessions
 from server.core.sessions.strengthen import StrengthenSession, strengthen_session
 from server.core.sign_in import store
 from server.core.sign_in.advance import open_sign_in
-from server.core.sign_in.amr import amr_of, assurance_of
+from server.core.sign_in.amr import amr_of
 from server.core.sign_in.factors.registry import SET_UP, STEPS, needs_second_step
 from server.core.sign_in.finish import Proved, finish_sign_in
 from server.core.sign_in.model import SignedIn
+from server.core.sign_in.step_up import strong_session
 from server.core.sign_in.store import SignInRow
 from server.core.usage.actions import CountedUse, count_sign_in
 from server.core.work import Work
@@ -197,14 +191,8 @@ async def _entitled(work: Work, by: SetUpBy) -> _Entitled:
     principal = await hold_principal(work, ReadPrincipal(realm.id, by.principal_id))
     if principal is None or principal.is_disabled:
         raise UserNotFound
-    sessions = await list_sessions(work, ListSessions(realm.id, principal.id))
-    session = next((session for session in sessions if session.id == by.session_id), None)
-    if session is None:
-        raise SessionNotFound
-    factors = await list_factors(work, ListFactors(realm.id, principal.id))
-    if needs_second_step(realm.policy, factors) and assurance_of(session.amr) == 1:
-        raise SecondFactorRequired("Sign in with your second factor first")
-    return _Entitled(Owner(realm, principal), session.amr, None)
+    owner = Owner(realm, principal)
+    return _Entitled(owner, (await strong_session(work, owner, by.session_id)).amr, None)
 
 
 async def _entitled_by_handle(work: Work, by: ByHandle) -> _Entitled:

@@ -1,7 +1,7 @@
 """What is missing after the first proof: nothing, a second one, or something to prove it with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from server.base.errors import AccountDisabled, InvalidCredentials, SecondFactorRequired, TooManyAttempts
@@ -12,12 +12,15 @@ from server.core.auth_attempts.model import Attempt, ended_topic
 from server.core.factors.actions import ListFactors, list_factors
 from server.core.factors.model import Factor
 from server.core.factors.owner import Owner
+from server.core.memberships.actions import MembershipOf, membership_of
+from server.core.realms.model import RealmKind
 from server.core.realms.policy import SecondFactor
 from server.core.sign_in import store
-from server.core.sign_in.amr import amr_of
+from server.core.sign_in.amr import EMAIL, amr_of
 from server.core.sign_in.factors.registry import SET_UP, STEPS, needs_second_step, offered
 from server.core.sign_in.failures import refusal
 from server.core.sign_in.finish import Proved, finish_sign_in
+from server.core.sign_in.handing_over import HandOver, hand_over
 from server.core.sign_in.model import SIGN_IN_SECONDS, SignInOutcome, StepRequired
 from server.core.work import Refusal, Work
 from server.crypto.tokens import digest, new_sign_in_handle
@@ -41,21 +44,25 @@ class Missing:
 async def go_on(work: Work, proved: Proved) -> SignInOutcome:
     """The sign-in is finished if nothing is missing; else it waits, and what can be sent is on its way.
 
+    Who was found by reading an address that nobody had verified is handed the account first; where it has a
+    second factor, giving that shows whose the account is, and nothing is taken away.
+
     Raises:
-        InvalidCredentials: The account is locked. As a `Refusal`.
+        InvalidCredentials: The account is locked, or it is a member's who is none any more. As a `Refusal`.
         AccountDisabled: It is not in use. As a `Refusal`.
         SecondFactorRequired: A second proof is needed, and there is none that this person could give after
             this first one. As a `Refusal`.
     """
     owner, policy = proved.owner, proved.realm.policy
-    _refuse_who_may_not(work, proved)
+    await _refuse_who_may_not(work, proved)
     factors = await list_factors(work, ListFactors(owner.realm.id, owner.principal.id))
     if needs_second_step(policy, factors):
         steps = offered(policy, factors, proved.proofs)
         missing = Missing(tuple(steps), attempt=await _challenge_all(work, owner, steps))
-    elif policy.is_satisfied_by(amr_of(proved.proofs)):
-        return await finish_sign_in(work, proved)
     else:
+        proved = await _as_reader(work, proved)
+        if policy.is_satisfied_by(amr_of(proved.proofs)):
+            return await finish_sign_in(work, proved)
         missing = Missing(tuple(kind for kind in SET_UP if kind in policy.factors), sets_up=True)
     if not missing.methods:
         work.record(refusal(owner.realm, owner.principal, method=proved.proofs[0], reason="no_second_factor"))
@@ -75,14 +82,25 @@ def required(handle: Secret, row: store.SignInRow, seconds: int, attempt: Attemp
     )
 
 
-def _refuse_who_may_not(work: Work, proved: Proved) -> None:
-    principal = proved.principal
+async def _refuse_who_may_not(work: Work, proved: Proved) -> None:
+    realm, principal = proved.realm, proved.principal
+    if realm.kind is RealmKind.WORKFORCE and not await membership_of(work, MembershipOf(principal.id)):
+        work.record(refusal(realm, principal, method=proved.proofs[0], reason="no_membership"))
+        raise Refusal(InvalidCredentials())
     if principal.is_locked(work.now):
-        work.record(refusal(proved.realm, principal, method=proved.proofs[0], reason="locked"))
+        work.record(refusal(realm, principal, method=proved.proofs[0], reason="locked"))
         raise Refusal(InvalidCredentials())
     if principal.is_disabled:
-        work.record(refusal(proved.realm, principal, method=proved.proofs[0], reason="disabled"))
+        work.record(refusal(realm, principal, method=proved.proofs[0], reason="disabled"))
         raise Refusal(AccountDisabled())
+
+
+async def _as_reader(work: Work, proved: Proved) -> Proved:
+    """What was proved, of an account that is whoever's who proved it."""
+    if proved.proofs[0] != EMAIL or proved.principal.email_verified:
+        return proved
+    principal = await hand_over(work, HandOver(proved.realm, proved.principal))
+    return replace(proved, owner=Owner(proved.realm, principal))
 
 
 async def _challenge_all(work: Work, owner: Owner, steps: Mapping[SecondFactor, Factor]) -> Attempt | None:

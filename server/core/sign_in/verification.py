@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from server.base.contact import email_key
 from server.base.errors import LinkUnknown, UserNotFound
 from server.base.secret import Secret
 from server.core.notifications.actions import send_message
 from server.core.notifications.model import Channel, Message
 from server.core.one_time_secrets.actions import issue_token, look_up_token, redeem_token
+from server.core.one_time_secrets.links import Page, link_to
 from server.core.one_time_secrets.model import IssueToken, Purpose, RedeemToken
 from server.core.principals.actions import ConfirmEmail, ReadPrincipal, confirm_email, read_principal
 from server.core.principals.locking import hold_principal
 from server.core.principals.model import RealmPrincipal
 from server.core.realms.actions import read_realm
-from server.core.sign_in.links import Page, link_to
 from server.core.sign_in.model import MessageSent
 from server.core.throttles.actions import count_try
 from server.core.throttles.model import HOUR_SECONDS, Counted, Try
@@ -51,7 +52,7 @@ async def send_verification(work: Work, command: SendVerification) -> MessageSen
         raise UserNotFound
     address = principal.email
     await count_try(
-        work, Try(realm.id, Counted.VERIFY_LINK, address.lower(), policy.links_per_hour, HOUR_SECONDS)
+        work, Try(realm.id, Counted.VERIFY_LINK, email_key(address), policy.links_per_hour, HOUR_SECONDS)
     )
     token = await issue_token(
         work,

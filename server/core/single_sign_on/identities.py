@@ -86,6 +86,22 @@ async def recognize(work: Work, identity: ExternalIdentity) -> Recognized:
     return recognized
 
 
+async def unlink_identities(work: Work, owner: ReadPrincipal) -> bool:
+    """No identity provider signs the person in; whether one did. Telling them is the caller's."""
+    unlinked = await store.delete_identities(work.conn, owner.realm_id, owner.principal_id)
+    for identity_id in unlinked:
+        work.record(
+            Event(
+                "identity.unlinked",
+                "principal",
+                str(owner.principal_id),
+                data={"identity_id": str(identity_id)},
+                realm_id=owner.realm_id,
+            )
+        )
+    return bool(unlinked)
+
+
 async def _count_once(work: Work, identity: ExternalIdentity, assertion: Assertion) -> None:
     """Source: Profiles for SAML 2.0, section 4.1.4.5."""
     seconds = (assertion.expires_at - work.now).total_seconds()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from server.base.contact import ascii_domain
 from server.base.secret import Secret
 from server.base.settings import Settings
 from server.outbound.identity_providers.model import ExternalPerson, RelyingParty
@@ -54,7 +55,7 @@ class ConfiguredProvider:
             return False
         if person.email_verified is not None:
             return person.email_verified
-        return person.email.rpartition("@")[2].lower() in self.email_domains
+        return ascii_domain(person.email.rpartition("@")[2]) in self.email_domains
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The SQL of single sign-on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -179,6 +179,21 @@ async def insert_identity(
         email,
         now,
     )
+
+
+async def delete_identities(conn: Connection, realm_id: UUID, principal_id: UUID) -> Sequence[UUID]:
+    """No identity is the principal's; which were."""
+    rows = await conn.fetch(
+        """
+        DELETE FROM external_identities
+         WHERE principal_id = $2
+           AND realm_id IS NOT DISTINCT FROM $1
+        RETURNING id
+        """,
+        realm_id,
+        principal_id,
+    )
+    return [row["id"] for row in rows]
 
 
 def _provider(row: Row) -> StoredProvider:

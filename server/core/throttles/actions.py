@@ -19,7 +19,8 @@ async def count_try(work: Work, command: Try) -> Tried:
     moment no more than *most* get through. A refusal that is not a `Refusal` takes the count back.
 
     Raises:
-        TooManyAttempts: There were *most* already. This one is not counted.
+        TooManyAttempts: There were *most* already. With the transaction it takes this count back; who goes on
+            all the same keeps it, which makes the window no longer.
     """
     tried = await store.upsert_try(
         work.conn,

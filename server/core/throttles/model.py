@@ -12,6 +12,7 @@ class Counted(StrEnum):
     """What a subject does too often."""
 
     SIGN_IN = "sign_in"  # wrong passwords for one identifier from one place
+    ENTERED_CODE = "entered_code"  # wrong codes that sign in, for one address or number from one place
     SIGN_IN_CODE = "sign_in_code"  # codes that sign in, sent to one address or number
     STEP_CODE = "step_code"  # codes for the second step, sent to one number
     CONFIRM_CODE = "confirm_code"  # codes that confirm a number, sent to it
@@ -19,6 +20,7 @@ class Counted(StrEnum):
     RESET_LINK = "reset_link"  # links that reset a password, sent to one address
     VERIFY_LINK = "verify_link"  # links that verify an address, sent to it
     PUSH = "push"  # questions to one person's phone
+    STRANGERS = "strangers"  # codes sent by SMS to numbers that are nobody's
     INVITATION = "invitation"  # people that one organization invites
 
 

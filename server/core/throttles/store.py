@@ -3,7 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
+from server.base.errors import RealmNotFound
 from server.core.throttles.model import Counted, Tried
+from server.db.conflicts import dangling
 from server.db.pool import Connection, Row
 
 
@@ -16,22 +18,27 @@ async def upsert_try(
     now: datetime,
     ends_at: datetime,
 ) -> Tried:
-    """One more in this window; a window that is over gives way to one until *ends_at*."""
-    row = await conn.fetchrow(
-        """
-        INSERT INTO throttles AS t (realm_id, kind, subject_digest, count, ends_at)
-        VALUES ($1, $2, $3, 1, $5)
-        ON CONFLICT ON CONSTRAINT throttles_key DO UPDATE
-           SET count = CASE WHEN t.ends_at > $4 THEN t.count ELSE 0 END + 1,
-               ends_at = CASE WHEN t.ends_at > $4 THEN t.ends_at ELSE $5 END
-        RETURNING count, ends_at
-        """,
-        realm_id,
-        kind,
-        subject_digest,
-        now,
-        ends_at,
-    )
+    """One more in this window; a window that is over gives way to one until *ends_at*.
+
+    Raises:
+        RealmNotFound: It was deleted a moment ago.
+    """
+    with dangling("throttles_realm_id_fkey", RealmNotFound()):
+        row = await conn.fetchrow(
+            """
+            INSERT INTO throttles AS t (realm_id, kind, subject_digest, count, ends_at)
+            VALUES ($1, $2, $3, 1, $5)
+            ON CONFLICT ON CONSTRAINT throttles_key DO UPDATE
+               SET count = CASE WHEN t.ends_at > $4 THEN t.count ELSE 0 END + 1,
+                   ends_at = CASE WHEN t.ends_at > $4 THEN t.ends_at ELSE $5 END
+            RETURNING count, ends_at
+            """,
+            realm_id,
+            kind,
+            subject_digest,
+            now,
+            ends_at,
+        )
     if row is None:
         raise AssertionError("an upsert returns its row")
     return _tried(row)

@@ -112,7 +112,7 @@ Email = Annotated[
 """An e-mail address; its surrounding white space is taken off, and it is made NFC."""
 
 Phone = Annotated[str, AfterValidator(_phone)]
-"""A phone number in E.164 form; spaces, hyphens, dots and parentheses in it are taken out."""
+"""A phone number in E.164 form; spaces, hyphens, dots and a pair of parentheses in it are taken out."""
 
 Url = Annotated[
     str, AfterValidator(_url), Field(json_schema_extra={"format": "uri", "maxLength": MAX_URL_LENGTH})

@@ -134,7 +134,7 @@ class Endpoint:
         finisher: Its surface's.
     """
 
-    __slots__ = ("_check", "_counts_first", "_handler", "_limit", "finisher", "route", "template")
+    __slots__ = ("_check", "_counts_first", "_handler", "_limit", "finisher", "route", "template", "vary")
 
     def __init__(self, route: Route, finisher: Finisher) -> None:
         self.route = route
@@ -143,6 +143,8 @@ class Endpoint:
         self._check = route.guard.check
         self._handler = route.handler
         self._limit: Limit = route.limit
+        # Of a route that no mark decides about.
+        self.vary: tuple[str, ...] = () if route.surface.cors is None else ("Origin",)
         # What counts what was proved can tell nothing before the action says what was.
         self._counts_first = route.limit.by in (By.ADDRESS, By.CALLER)
 
@@ -164,7 +166,7 @@ class Endpoint:
                 await _admit(exchange, self._limit)
             return await self._handler()
         except AppError as refusal:
-            return self.finisher.refuse(refusal, exchange)
+            return self.finisher.refuse(self._for_the_caller(refusal, exchange), exchange)
         except ClientGone:
             self.finisher.note(exchange, CLIENT_GONE_STATUS)
             raise
@@ -172,6 +174,18 @@ class Endpoint:
             return self.finisher.fail(failure, exchange)
         finally:
             leave(entered)
+
+    def _for_the_caller(self, refusal: AppError, exchange: Exchange) -> AppError:
+        """*refusal*; or that the proof is no good any more, where that is what it comes to."""
+        caller = exchange.principal
+        if caller is None or type(refusal) in self.route.refuses:
+            return refusal
+        proof_refused = self.route.surface.lapsed.get(caller.kind, {}).get(type(refusal))
+        if proof_refused is None:
+            return refusal
+        told = proof_refused()
+        told.__cause__ = refusal
+        return told
 
 
 async def _admit(exchange: Exchange, limit: Limit) -> None:

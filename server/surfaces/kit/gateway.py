@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Sequence
 
 from server.base.errors import AppError, InvalidApiKey, RouteNotFound
 from server.base.settings import Settings
-from server.core.api_keys.remembered import RememberedApiKeys, RememberedProjectKeys
+from server.core.api_keys.remembered import RememberedApiKeys
 from server.core.work import Core
 from server.outbound.identity_providers.network import ProviderNetwork
 from server.surfaces.kit.addresses import ClientAddresses
@@ -54,7 +54,6 @@ class Gateway:
         self.serving = Serving(
             core=core,
             api_keys=RememberedApiKeys(core),
-            project_keys=RememberedProjectKeys(core),
             settings=settings,
             limiter=limiter,
             metrics=self.metrics,

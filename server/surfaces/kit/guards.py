@@ -16,7 +16,7 @@ from server.base.principal import Actor, Principal
 from server.base.secret import Secret
 from server.core.api_keys.actions import AuthenticateApiKey
 from server.core.api_keys.model import API_KEY_TOPICS, ProjectCredential
-from server.core.api_keys.project_keys import AuthenticateProjectKey
+from server.core.api_keys.project_keys import AuthenticateProjectKey, authenticate_project_key
 from server.core.memberships.actions import authenticate_member
 from server.core.operators.actions import AuthenticateOperator, authenticate_operator
 from server.core.sessions.authenticate import (
@@ -114,7 +114,7 @@ async def _project_credential(exchange: Exchange, scope: str) -> ProjectCredenti
         raise InvalidApiKey
     shown = AuthenticateProjectKey(Secret(text))
     try:
-        key = await exchange.serving.project_keys.authenticate(shown, actor=exchange.nobody)
+        key = await exchange.core.perform_at_once(authenticate_project_key, shown, actor=exchange.nobody())
     except InvalidApiKey:
         await _count_failure(exchange)
         raise

@@ -53,6 +53,7 @@ ACCOUNT = Limit("account", "limit_account", By.CALLER)
 PROJECT = Limit("project", "limit_project", By.CALLER)
 TOKENS = Limit("token", "limit_token", By.ADDRESS)
 PAGES = Limit("pages", "limit_pages", By.ADDRESS)
+PUBLIC = Limit("public", "limit_public", By.ADDRESS)
 UNLIMITED = Limit("unlimited", "", By.NOBODY)
 
 UNPROVED = Limit("unproved", "limit_unproved", By.ADDRESS)

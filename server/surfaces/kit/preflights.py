@@ -9,7 +9,7 @@ from server.base.errors import MethodNotAllowed
 from server.surfaces.kit.cors import MAX_AGE_SECONDS, Cors
 from server.surfaces.kit.exchange import Response, current_exchange
 from server.surfaces.kit.guards import anyone
-from server.surfaces.kit.limits import UNLIMITED
+from server.surfaces.kit.limits import PUBLIC
 from server.surfaces.kit.performing import perform_at_once
 from server.surfaces.kit.replying import no_content
 from server.surfaces.kit.surface import Handler, Route, Surface
@@ -35,7 +35,7 @@ def preflights(surface: Surface) -> Iterator[Route]:
             path=path,
             handler=_answering(surface.cors, tuple(taken)),
             guard=anyone,
-            limit=UNLIMITED,
+            limit=PUBLIC,
             gives={204: None},
         )
 

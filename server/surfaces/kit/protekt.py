@@ -8,10 +8,11 @@ from typing import Final, Generic, Self, TypeVar
 
 from pydantic import Field
 
-from server.base.errors import Kind
+from server.base.errors import InvalidFields, Kind
 from server.base.pages import DEFAULT_LIMIT, MAX_LIMIT, CursorPage, CursorRequest
+from server.core.changes import UNCHANGED, Unchanged
 from server.crypto.access_tokens import unverified_kid
-from server.surfaces.kit.body import Body, QueryInt, SnakeAnswer, SnakeQuery
+from server.surfaces.kit.body import Body, QueryInt, SnakeAnswer, SnakeBody, SnakeQuery
 from server.surfaces.kit.cursors import cursor_of, place_of
 from server.surfaces.kit.dialect import nested_error_dialect
 from server.surfaces.kit.exchange import Exchange
@@ -20,6 +21,7 @@ from server.surfaces.kit.surface import Mark
 
 Item = TypeVar("Item")
 Shown = TypeVar("Shown", bound=Body)
+Value = TypeVar("Value")
 
 PROJECT: Final = "proj"
 USER: Final = "usr"
@@ -37,10 +39,27 @@ DIALECT = nested_error_dialect(
     "protekt",
     # The document knows one answer to a link or code that is not good: 400.
     status_by_kind={Kind.USED: 400, Kind.EXPIRED: 400},
-    # Nor any to a removal that may not be, but that it may not.
-    status_by_code={"link_unknown": 400, "last_owner": 403},
+    # Nor has it 409 and 404 for second factors, nor 409 for a removal.
+    status_by_code={"link_unknown": 400, "factor_exists": 400, "factor_not_found": 400, "last_owner": 403},
     headers={401: (("WWW-Authenticate", 'Bearer realm="countersign"'),)},
 )
+
+
+class ChangeBody(SnakeBody):
+    """A change: only the members that are present are changed, and there is at least one."""
+
+    def said(self, member: str, value: Value) -> Value | Unchanged:
+        """*value*, if the body had this member."""
+        return value if member in self.model_fields_set else UNCHANGED
+
+    def check_says_something(self) -> None:
+        """At least one member is to change.
+
+        Raises:
+            InvalidFields: None is.
+        """
+        if not self.model_fields_set:
+            raise InvalidFields("The request changes nothing")
 
 
 class CursorQuery(SnakeQuery):

@@ -15,6 +15,7 @@ from server.surfaces.kit.exchange import current_exchange, decoded_pairs
 
 MAX_DEPTH = 32
 MAX_FIELD_NAME = 64
+MAX_USER_AGENT = 512
 FORM = "application/x-www-form-urlencoded"
 
 BodyModel = TypeVar("BodyModel", bound=Body)
@@ -162,6 +163,12 @@ def path_text(name: str = "id") -> str:
 def header(name: str) -> str | None:
     """The request header's value, its lines joined by commas; None if it was not sent."""
     return current_exchange().header(name.lower())
+
+
+def user_agent() -> str | None:
+    """What the client calls itself, as far as it can be shown in a list; None if it does not say."""
+    said = header("user-agent") or ""
+    return "".join(filter(str.isprintable, said))[:MAX_USER_AGENT] or None
 
 
 def preferred_wait_seconds(at_most: int) -> int:

@@ -132,7 +132,7 @@ class Resolver:
     Raises:
         ValueError: Two surfaces have the same name, two routes are the same operation, two mounts have a
             route at the same bare path and neither has a mark, a route lies under /s/, or a hot route is
-            one that a mark decides about, or that scripts of other origins may call.
+            one that a mark decides about.
     """
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
@@ -156,8 +156,8 @@ class Resolver:
                     f"{claims.surfaces} have routes at the same path; nothing tells their callers apart"
                 )
             for route in claims.routes:
-                if route.lane is HOT and (claims.vary or route.surface.cors is not None):
-                    raise ValueError(f"{route.path} is hot, so nobody asks who is meant or who may read")
+                if route.lane is HOT and claims.vary:
+                    raise ValueError(f"{route.path} is hot, so nobody asks who is meant")
         self._mounts = {
             mount: PathTree(
                 [surface for surface in surfaces if surface.mount == mount],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server.base.settings import Settings
-from server.core.api_keys.remembered import RememberedApiKeys, RememberedProjectKeys
+from server.core.api_keys.remembered import RememberedApiKeys
 from server.core.work import Core
 from server.outbound.identity_providers.network import ProviderNetwork
 from server.surfaces.kit.addresses import ClientAddresses
@@ -18,7 +18,6 @@ class Serving:
 
     core: Core
     api_keys: RememberedApiKeys
-    project_keys: RememberedProjectKeys
     settings: Settings
     limiter: Limiter
     metrics: Metrics

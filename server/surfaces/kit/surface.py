@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NotRequired, TypedDict, Unpack
 
 from server.base.errors import AppError
-from server.base.principal import Principal
+from server.base.principal import Actor, Principal
 from server.surfaces.kit.body import Body, Query
 from server.surfaces.kit.cors import Cors
 from server.surfaces.kit.dialect import Dialect
@@ -19,6 +19,7 @@ from server.surfaces.kit.path_parameters import KINDS
 Handler = Callable[[], Awaitable[Response]]
 Check = Callable[[Exchange], Awaitable[Principal]]
 Given = type[Body] | tuple[type[Body], ...] | None
+Lapsed = Mapping[Actor, Mapping[type[AppError], type[AppError]]]
 
 _PARAMETER = re.compile(rf"\{{([a-z_]+):({'|'.join(KINDS)})\}}")
 _LITERAL = re.compile(r"[A-Za-z0-9._~-]+")
@@ -178,6 +179,8 @@ class Surface:
             other's mark claims.
         cors: Which scripts of web pages may call it; None for none.
         everywhere: Its own paths are also there at hosts, ports and prefixes of other mounts.
+        lapsed: By a caller's kind what an action says when that which the caller proved to be is gone since,
+            and what the caller is told instead, on routes that do not list it: the proof is no good any more.
     """
 
     def __init__(
@@ -192,6 +195,7 @@ class Surface:
         mark: Mark | None = None,
         cors: Cors | None = None,
         everywhere: bool = False,
+        lapsed: Lapsed | None = None,
     ) -> None:
         self.name = name
         self.base = base
@@ -202,6 +206,7 @@ class Surface:
         self.mark = mark
         self.cors = cors
         self.everywhere = everywhere
+        self.lapsed: Lapsed = lapsed or {}
         self.routes: list[Route] = []
 
     def __repr__(self) -> str:

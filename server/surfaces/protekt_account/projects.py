@@ -13,10 +13,9 @@ from server.surfaces.kit.body import Instant, SnakeAnswer, SnakeBody, Url
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.limits import ACCOUNT
 from server.surfaces.kit.performing import perform, perform_at_once
-from server.surfaces.kit.protekt import PROJECT, CursorBody, CursorQuery
+from server.surfaces.kit.protekt import PROJECT, ChangeBody, CursorBody, CursorQuery
 from server.surfaces.kit.reading import path_text, read, read_query
 from server.surfaces.kit.replying import reply
-from server.surfaces.protekt_account.bodies import ChangeBody
 from server.surfaces.protekt_account.surface import ANY_MEMBER, MANAGERS, organization_id, surface
 
 

@@ -15,7 +15,7 @@ from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import anyone
 from server.surfaces.kit.limits import ACCOUNT, TOKENS
 from server.surfaces.kit.performing import perform, perform_at_once
-from server.surfaces.kit.reading import header, read
+from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_account.surface import ANY_MEMBER, surface
 
@@ -28,7 +28,7 @@ class Credentials(SnakeBody):
 
     def command(self, realm_id: UUID) -> PasswordSignIn:
         """What is asked for."""
-        return PasswordSignIn(realm_id, self.email, Secret(self.password), header("user-agent"))
+        return PasswordSignIn(realm_id, self.email, Secret(self.password), user_agent())
 
 
 class ManagementTokenBody(SnakeAnswer):

@@ -4,10 +4,12 @@ from uuid import UUID
 
 from server.base.errors import (
     AccountDisabled,
+    InvalidCredentials,
     LinkExpired,
     LinkUnknown,
     LinkUsed,
     RedirectNotAllowed,
+    SecondFactorRequired,
     TooManyAttempts,
 )
 from server.base.secret import Secret
@@ -18,10 +20,10 @@ from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key
 from server.surfaces.kit.limits import PROJECT
 from server.surfaces.kit.performing import perform
-from server.surfaces.kit.reading import read
+from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import ChallengeBody, MessageBody, SignedInBody, reply_outcome
-from server.surfaces.protekt_auth.surface import caller_realm, surface, user_agent
+from server.surfaces.protekt_auth.surface import caller_realm, surface
 
 
 class SendRequest(SnakeBody):
@@ -71,7 +73,7 @@ async def send_link() -> Response:
     limit=PROJECT,
     takes=VerifyRequest,
     gives={200: (SignedInBody, ChallengeBody)},
-    refuses=(LinkUnknown, LinkUsed, LinkExpired, AccountDisabled),
+    refuses=(LinkUnknown, LinkUsed, LinkExpired, InvalidCredentials, AccountDisabled, SecondFactorRequired),
     marked=True,
 )
 async def verify_link() -> Response:

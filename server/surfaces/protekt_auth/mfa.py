@@ -40,11 +40,11 @@ from server.surfaces.kit.guards import key_or_user, project_key, user
 from server.surfaces.kit.limits import PROJECT
 from server.surfaces.kit.performing import perform, perform_at_once, perform_until
 from server.surfaces.kit.qr import png_of
-from server.surfaces.kit.reading import preferred_wait_seconds, read
+from server.surfaces.kit.reading import preferred_wait_seconds, read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.kit.surface import Guard
 from server.surfaces.protekt_auth.bodies import ChallengeBody, SignedInBody, reply_outcome
-from server.surfaces.protekt_auth.surface import caller_realm, caller_session, surface, user_agent
+from server.surfaces.protekt_auth.surface import caller_realm, caller_session, surface
 
 HANDLE_BEGINNING: Final = "mfa_tmp_"
 MAX_WAIT_SECONDS: Final = 50
@@ -179,7 +179,14 @@ async def enroll() -> Response:
     limit=PROJECT,
     takes=VerifyRequest,
     gives={200: (SignedInBody, ChallengeBody)},
-    refuses=(InvalidSignIn, InvalidCode, SecondFactorRequired, InvalidAccessToken, TooManyAttempts),
+    refuses=(
+        InvalidSignIn,
+        InvalidCode,
+        SecondFactorRequired,
+        FactorExists,
+        InvalidAccessToken,
+        TooManyAttempts,
+    ),
 )
 async def verify_mfa() -> Response:
     """POST /v1/auth/mfa/verify: the sign-in is finished, or the factor set up; tokens either way.

@@ -5,7 +5,13 @@ from uuid import UUID
 
 from pydantic import Field
 
-from server.base.errors import AccountDisabled, InvalidCode, InvalidFields, TooManyAttempts
+from server.base.errors import (
+    AccountDisabled,
+    InvalidCode,
+    InvalidFields,
+    SecondFactorRequired,
+    TooManyAttempts,
+)
 from server.base.secret import Secret
 from server.core.sign_in.begin import CodeSignIn, sign_in_with_code
 from server.core.sign_in.sending import SendCode, send_code
@@ -14,10 +20,10 @@ from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key
 from server.surfaces.kit.limits import PROJECT
 from server.surfaces.kit.performing import perform
-from server.surfaces.kit.reading import read
+from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import ChallengeBody, MessageBody, SignedInBody, reply_outcome
-from server.surfaces.protekt_auth.surface import caller_realm, surface, user_agent
+from server.surfaces.protekt_auth.surface import caller_realm, surface
 
 Code = Annotated[str, Field(max_length=64)]
 
@@ -87,7 +93,7 @@ async def send_otp() -> Response:
     limit=PROJECT,
     takes=VerifyRequest,
     gives={200: (SignedInBody, ChallengeBody)},
-    refuses=(InvalidCode, AccountDisabled),
+    refuses=(InvalidCode, AccountDisabled, SecondFactorRequired, TooManyAttempts),
 )
 async def verify_otp() -> Response:
     """POST /v1/auth/otp/verify: a session by a code that was sent, or what is asked besides."""

@@ -10,6 +10,7 @@ from server.base.errors import (
     EmailTaken,
     InvalidCredentials,
     RegistrationClosed,
+    SecondFactorRequired,
     TooManyAttempts,
 )
 from server.base.secret import Secret
@@ -21,7 +22,7 @@ from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key, user
 from server.surfaces.kit.limits import PROJECT
 from server.surfaces.kit.performing import perform
-from server.surfaces.kit.reading import read
+from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import (
     ChallengeBody,
@@ -30,7 +31,7 @@ from server.surfaces.protekt_auth.bodies import (
     SignedInBody,
     reply_outcome,
 )
-from server.surfaces.protekt_auth.surface import caller_realm, caller_session, surface, user_agent
+from server.surfaces.protekt_auth.surface import caller_realm, caller_session, surface
 
 
 class SignUpRequest(SnakeBody):
@@ -93,7 +94,7 @@ async def signup() -> Response:
     limit=PROJECT,
     takes=LogInRequest,
     gives={200: (SignedInBody, ChallengeBody)},
-    refuses=(InvalidCredentials, AccountDisabled, TooManyAttempts),
+    refuses=(InvalidCredentials, AccountDisabled, SecondFactorRequired, TooManyAttempts),
     marked=True,
 )
 async def login() -> Response:

@@ -9,6 +9,7 @@ from server.base.errors import (
     IdentityProviderUnknown,
     InvalidApiKey,
     ProjectNotFound,
+    RealmNotFound,
     RedirectNotAllowed,
     SsoFailed,
     Unavailable,
@@ -27,11 +28,11 @@ from server.surfaces.kit.guards import anyone, project_key
 from server.surfaces.kit.limits import PAGES
 from server.surfaces.kit.performing import perform
 from server.surfaces.kit.protekt import KEY_HEADER
-from server.surfaces.kit.reading import read_form, read_query
+from server.surfaces.kit.reading import read_form, read_query, user_agent
 from server.surfaces.kit.replying import redirect, reply_bytes
 from server.surfaces.kit.surface import Guard
 from server.surfaces.protekt_auth.bodies import ChallengeBody, SessionTokens
-from server.surfaces.protekt_auth.surface import caller_realm, surface, user_agent
+from server.surfaces.protekt_auth.surface import caller_realm, surface
 
 MAX_STATE_CHARACTERS = 1024
 MAX_CODE_CHARACTERS = 4096
@@ -158,7 +159,10 @@ async def _finish(state: str | None, answer: ProviderAnswer, *, refused: bool) -
     if state is None:
         raise SsoFailed
     network = current_exchange().serving.providers
-    return await perform(finish_sso, FinishSso(Secret(state), answer, refused, network, user_agent()))
+    try:
+        return await perform(finish_sso, FinishSso(Secret(state), answer, refused, network, user_agent()))
+    except RealmNotFound as gone:
+        raise SsoFailed from gone
 
 
 def _go_on(finished: SsoFinished, status: int) -> Response:

@@ -1,17 +1,21 @@
 """The surface, and what its routes know of their caller."""
 
-from typing import Final
 from uuid import UUID
 
+from server.base.errors import (
+    InvalidAccessToken,
+    InvalidApiKey,
+    RealmNotFound,
+    SessionNotFound,
+    UserNotFound,
+)
+from server.base.principal import Actor
 from server.core.projects.lookup import is_origin_allowed
 from server.core.sign_in.set_up import BySession
 from server.surfaces.kit.cors import Cors
 from server.surfaces.kit.exchange import current_exchange
 from server.surfaces.kit.protekt import DIALECT, MARK, MOUNT
-from server.surfaces.kit.reading import header
 from server.surfaces.kit.surface import Surface
-
-MAX_USER_AGENT_CHARACTERS: Final = 512
 
 surface = Surface(
     "protekt_auth",
@@ -34,6 +38,12 @@ surface = Surface(
             "X-Request-Id",
         ),
     ),
+    # A project, user or session that ends while its key or token is at work.
+    lapsed={
+        Actor.ANYONE: {RealmNotFound: InvalidApiKey},
+        Actor.PROJECT: {RealmNotFound: InvalidApiKey},
+        Actor.USER: dict.fromkeys((RealmNotFound, UserNotFound, SessionNotFound), InvalidAccessToken),
+    },
 )
 
 
@@ -51,9 +61,3 @@ def caller_session() -> BySession:
     if caller.session_id is None:
         raise AssertionError("only guards that find a user let such a route begin")
     return BySession(caller_realm(), UUID(caller.id), caller.session_id)
-
-
-def user_agent() -> str | None:
-    """What the client calls itself, as far as it can be shown in a list; None if it does not say."""
-    said = header("user-agent") or ""
-    return "".join(filter(str.isprintable, said))[:MAX_USER_AGENT_CHARACTERS] or None

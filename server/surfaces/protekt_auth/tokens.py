@@ -16,6 +16,7 @@ from server.surfaces.kit.limits import PROJECT
 from server.surfaces.kit.performing import perform, perform_at_once
 from server.surfaces.kit.reading import read
 from server.surfaces.kit.replying import reply
+from server.surfaces.kit.surface import HOT
 from server.surfaces.protekt_auth.bodies import SessionTokens
 from server.surfaces.protekt_auth.surface import caller_realm, surface
 
@@ -98,6 +99,7 @@ async def refresh_token() -> Response:
     limit=PROJECT,
     takes=VerifyRequest,
     gives={200: VerifiedToken},
+    lane=HOT,
     refuses=(InvalidAccessToken,),
 )
 async def verify_token() -> Response:

@@ -1,30 +1,27 @@
 """Users, for the project's backend; and each user's own profile."""
 
-from typing import Literal, TypeVar
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from server.base.errors import EmailTaken, InvalidFields, PermissionDenied, UserNotFound
+from server.base.errors import EmailTaken, PermissionDenied, SecondFactorRequired, UserNotFound
 from server.base.ids import uid_of
 from server.base.principal import Actor
-from server.core.changes import UNCHANGED, Unchanged
 from server.core.sign_in.administration import ChangeUser, DeleteUser, change_user, delete_user
 from server.core.sign_in.users import ListUsers, ReadUser, list_users, read_factors_of, read_user
-from server.surfaces.kit.body import Email, SnakeAnswer, SnakeBody
+from server.surfaces.kit.body import Email, SnakeAnswer
 from server.surfaces.kit.exchange import Response, current_exchange
 from server.surfaces.kit.guards import key_or_user, project_key
 from server.surfaces.kit.limits import PROJECT
 from server.surfaces.kit.performing import perform, perform_at_once
-from server.surfaces.kit.protekt import USER, CursorBody, CursorQuery
+from server.surfaces.kit.protekt import USER, ChangeBody, CursorBody, CursorQuery
 from server.surfaces.kit.reading import path_text, read, read_query
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import Metadata, UserBody
 from server.surfaces.protekt_auth.surface import caller_realm, surface
 
 MAX_SEARCH_CHARACTERS = 254
-
-Value = TypeVar("Value")
 
 
 class UserQuery(CursorQuery):
@@ -35,7 +32,7 @@ class UserQuery(CursorQuery):
     )
 
 
-class UserChange(SnakeBody):
+class UserChange(ChangeBody):
     """What is new about a user. `disabled` is for the project's backend alone."""
 
     email: Email = Field(default_factory=str)
@@ -51,20 +48,16 @@ class UserChange(SnakeBody):
             InvalidFields: Nothing is.
             PermissionDenied: Users do not disable themselves.
         """
-        if not self.model_fields_set:
-            raise InvalidFields("The request changes nothing")
+        self.check_says_something()
         if by_themselves and "disabled" in self.model_fields_set:
             raise PermissionDenied("Only the project's backend disables users")
         return ChangeUser(
             realm_id,
             user_id,
-            email=self._said("email", self.email),
-            metadata=self._said("metadata", self.metadata),
-            disabled=self._said("disabled", self.disabled),
+            email=self.said("email", self.email),
+            metadata=self.said("metadata", self.metadata),
+            disabled=self.said("disabled", self.disabled),
         )
-
-    def _said(self, member: str, value: Value) -> Value | Unchanged:
-        return value if member in self.model_fields_set else UNCHANGED
 
 
 class UserPage(CursorBody[UserBody]):
@@ -104,12 +97,13 @@ async def one_user() -> Response:
     limit=PROJECT,
     takes=UserChange,
     gives={200: UserBody},
-    refuses=(UserNotFound, EmailTaken, PermissionDenied),
+    refuses=(UserNotFound, EmailTaken, PermissionDenied, SecondFactorRequired),
 )
 async def patch_user() -> Response:
     """PATCH /v1/auth/users/{id}: the members that are present are changed.
 
-    With a user's token users change themselves, and nobody else is found. A new address is verified anew.
+    With a user's token users change themselves, and nobody else is found. A new address is verified anew; who
+    has a second factor changes it in a session that proved one.
     Who is disabled has no session any more.
     """
     body = await read(UserChange)

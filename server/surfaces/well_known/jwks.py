@@ -7,10 +7,10 @@ from server.core.sessions.token_keys import PROTEKT, read_jwks
 from server.surfaces.kit.body import SnakeAnswer
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import anyone
-from server.surfaces.kit.limits import UNLIMITED
+from server.surfaces.kit.limits import PUBLIC
 from server.surfaces.kit.performing import perform_at_once
 from server.surfaces.kit.replying import reply
-from server.surfaces.well_known.surface import surface
+from server.surfaces.well_known.surface import public_keys
 
 # A new key signs as soon as it is made: whoever meets a `kid` that is not in a kept answer asks again.
 CACHE = (("Cache-Control", "public, max-age=300"),)
@@ -53,13 +53,13 @@ class KeysAnswer(SnakeAnswer):
 _KINDS: Mapping[str, type[EllipticKey | RsaKey]] = {"EC": EllipticKey, "RSA": RsaKey}
 
 
-@surface.get("/v1/.well-known/jwks.json", guard=anyone, limit=UNLIMITED, gives={200: KeysAnswer})
+@public_keys.get("/v1/.well-known/jwks.json", guard=anyone, limit=PUBLIC, gives={200: KeysAnswer})
 async def read_keys() -> Response:
     """GET /v1/.well-known/jwks.json: the keys of the tokens that the authentication API gives out."""
     return reply(KeysAnswer.of(await perform_at_once(read_jwks, PROTEKT)), headers=CACHE)
 
 
-@surface.get("/.well-known/jwks.json", guard=anyone, limit=UNLIMITED, gives={200: KeysAnswer})
+@public_keys.get("/.well-known/jwks.json", guard=anyone, limit=PUBLIC, gives={200: KeysAnswer})
 async def read_keys_at_root() -> Response:
     """GET /.well-known/jwks.json: the same, where clients look that only know the issuer."""
     return await read_keys()

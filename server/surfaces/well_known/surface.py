@@ -15,6 +15,14 @@ surface = Surface(
     base="",
     dialect=DIALECT,
     title="Health, metrics, the testers' clock and outbox",
+)
+
+# A surface of its own: who knows the address of one document alone finds these, and nothing else of here.
+public_keys = Surface(
+    "public_keys",
+    base="",
+    dialect=problem_dialect("public_keys", type_base="https://ezkey.io/problems/"),
+    title="Public keys of access tokens",
     everywhere=True,
 )
 

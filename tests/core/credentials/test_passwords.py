@@ -9,26 +9,26 @@ from server.base.errors import InvalidFields, UserNotFound, WrongPassword
 from server.base.secret import Secret
 from server.core.credentials.model import Credential
 from server.core.credentials.passwords import (
-    ChangePassword,
     ReadCredential,
     RenewHash,
-    SetPassword,
+    ReplacePassword,
     SetPasswordHash,
-    change_password,
+    hash_new_password,
     is_right,
     read_credential,
     renew_hash,
     renewed_hash,
-    set_password,
+    replace_password,
     set_password_hash,
 )
 from server.core.credentials.rules import NewPassword
 from server.core.principals.actions import ReadPrincipal, read_principal
-from server.core.principals.locking import LockPrincipal, RecordFailure, lock_principal, record_failure
+from server.core.principals.locking import RecordFailure, record_failure
 from server.core.principals.model import Counter, RealmPrincipal
 from server.core.realms.model import Realm
 from server.core.work import Core, Refusal, Work
 from tests.support.accounts import PASSWORD, a_realm, an_email
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.sign_in import a_principal
 from tests.support.work import OPERATOR, event_names, later
 
@@ -56,9 +56,9 @@ async def credential_of(work: Work, jane: RealmPrincipal) -> Credential:
 
 def a_change(
     realm: Realm, jane: RealmPrincipal, *, current: Secret = RIGHT, new: Secret = NEW
-) -> ChangePassword:
+) -> ReplacePassword:
     """Jane wants another password."""
-    return ChangePassword(jane.id, current, NewPassword(realm, new, field="new_password"))
+    return ReplacePassword(jane.id, current, NewPassword(realm, new, field="new_password"))
 
 
 async def test_a_person_is_found_with_the_hash_by_address_and_by_id(
@@ -69,8 +69,8 @@ async def test_a_person_is_found_with_the_hash_by_address_and_by_id(
 
     assert by_id.principal == jane
     assert await read_credential(work, ReadCredential(realm.id, email=jane.email.upper())) == by_id
-    assert await is_right(by_id, RIGHT)
-    assert not await is_right(by_id, WRONG)
+    assert await is_right(realm.id, by_id, RIGHT)
+    assert not await is_right(realm.id, by_id, WRONG)
 
 
 async def test_nobodys_password_is_right_and_nor_is_one_where_there_is_none(
@@ -86,8 +86,8 @@ async def test_nobodys_password_is_right_and_nor_is_one_where_there_is_none(
         ReadCredential(other.id, principal_id=jane.id),
     ):
         assert await read_credential(work, command) is None
-    assert not await is_right(None, RIGHT)
-    assert not await is_right(await credential_of(work, without), RIGHT)
+    assert not await is_right(realm.id, None, RIGHT)
+    assert not await is_right(realm.id, await credential_of(work, without), RIGHT)
 
 
 async def test_a_password_that_is_set_takes_the_place_of_the_old(
@@ -95,20 +95,18 @@ async def test_a_password_that_is_set_takes_the_place_of_the_old(
 ) -> None:
     then = later(work, minutes=1)
 
-    principal = await set_password(then, SetPassword(jane.id, NewPassword(realm, NEW), must_change=True))
+    new_hash = await hash_new_password(then, NewPassword(realm, NEW))
+    await set_password_hash(then, SetPasswordHash(realm.id, jane.id, new_hash))
 
-    assert principal.must_change_password
     credential = await credential_of(work, jane)
-    assert await is_right(credential, NEW)
-    assert not await is_right(credential, RIGHT)
+    assert await is_right(jane.realm_id, credential, NEW)
+    assert not await is_right(jane.realm_id, credential, RIGHT)
     assert event_names(then) == ["principal.password_set"]
 
 
-async def test_a_bad_password_is_not_set(work: Work, realm: Realm, jane: RealmPrincipal) -> None:
+async def test_a_bad_password_is_not_hashed(work: Work, realm: Realm) -> None:
     with pytest.raises(InvalidFields):
-        await set_password(work, SetPassword(jane.id, NewPassword(realm, Secret("password1"))))
-
-    assert await is_right(await credential_of(work, jane), RIGHT)
+        await hash_new_password(work, NewPassword(realm, Secret("password1")))
 
 
 async def test_nobody_of_another_realm_is_given_a_password(work: Work, jane: RealmPrincipal) -> None:
@@ -160,7 +158,7 @@ async def test_a_hash_with_old_parameters_is_renewed(work: Work, jane: RealmPrin
 
     credential = await credential_of(work, jane)
     assert credential.password_hash == renewed
-    assert await is_right(credential, RIGHT)
+    assert await is_right(jane.realm_id, credential, RIGHT)
     assert await renewed_hash(credential, RIGHT) is None
     assert event_names(then) == ["principal.password_rehashed"]
 
@@ -184,9 +182,9 @@ async def test_a_password_that_was_changed_meanwhile_is_not_put_back(
 async def test_who_knows_the_password_may_change_it(work: Work, realm: Realm, jane: RealmPrincipal) -> None:
     then = later(work)
 
-    await change_password(then, a_change(realm, jane))
+    await replace_password(then, a_change(realm, jane))
 
-    assert await is_right(await credential_of(work, jane), NEW)
+    assert await is_right(jane.realm_id, await credential_of(work, jane), NEW)
     assert event_names(then) == ["principal.password_changed"]
 
 
@@ -195,12 +193,12 @@ async def test_who_does_not_know_it_may_not_and_that_is_remembered(
 ) -> None:
     for _ in range(4):
         with pytest.raises(WrongPassword):
-            await uncommitted.perform(change_password, a_change(realm, jane, current=WRONG), actor=OPERATOR)
+            await uncommitted.perform(replace_password, a_change(realm, jane, current=WRONG), actor=OPERATOR)
 
-    assert await is_right(await credential_of(work, jane), RIGHT)
+    assert await is_right(jane.realm_id, await credential_of(work, jane), RIGHT)
     assert not (await read_principal(work, ReadPrincipal(realm.id, jane.id))).is_locked(work.now)
     with pytest.raises(WrongPassword):
-        await uncommitted.perform(change_password, a_change(realm, jane, current=WRONG), actor=OPERATOR)
+        await uncommitted.perform(replace_password, a_change(realm, jane, current=WRONG), actor=OPERATOR)
     assert (await read_principal(work, ReadPrincipal(realm.id, jane.id))).is_locked(work.now)
 
 
@@ -210,28 +208,28 @@ async def test_what_is_wrong_with_the_new_one_is_only_told_to_who_knows_the_old(
     bad = Secret("password1")
 
     with pytest.raises(InvalidFields) as refused:
-        await change_password(work, a_change(realm, jane, new=bad))
+        await replace_password(work, a_change(realm, jane, new=bad))
     assert list(refused.value.fields) == ["new_password"]
     with pytest.raises(Refusal) as wrong:
-        await change_password(work, a_change(realm, jane, current=WRONG, new=bad))
+        await replace_password(work, a_change(realm, jane, current=WRONG, new=bad))
     assert isinstance(wrong.value.error, WrongPassword)
 
 
 async def test_of_two_changes_that_know_the_same_password_one_counts(
     work: Work, realm: Realm, jane: RealmPrincipal
 ) -> None:
-    ready = await change_password.prepare(work, a_change(realm, jane))
+    ready = await replace_password.prepare(work, a_change(realm, jane))
     late = replace(ready, new_hash="$argon2id$late")
 
-    await change_password.act(work, ready)
+    await replace_password.act(work, ready)
     with pytest.raises(Refusal):
-        await change_password.act(work, late)
+        await replace_password.act(work, late)
 
-    assert await is_right(await credential_of(work, jane), NEW)
+    assert await is_right(jane.realm_id, await credential_of(work, jane), NEW)
 
 
 async def test_somebody_without_a_password_has_none_to_change(work: Work, realm: Realm) -> None:
     without = await a_principal(work, realm)
 
     with pytest.raises(Refusal):
-        await change_password(work, a_change(realm, without, current=Secret("")))
+        await replace_password(work, a_change(realm, without, current=Secret("")))

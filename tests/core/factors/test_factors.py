@@ -6,6 +6,7 @@ import pyotp
 import pytest
 
 from server.base.errors import FactorNotFound, SecondFactorRequired
+from server.base.ids import new_uid
 from server.base.secret import Secret
 from server.core.factors.actions import (
     ConfirmFactor,
@@ -154,6 +155,27 @@ async def test_recovery_codes_can_go_alone(work: Work) -> None:
 
 
 # --- taking away ----------------------------------------------------------------------------------
+
+
+async def test_nobody_takes_a_factor_of_their_own_away_where_the_realm_insists(work: Work) -> None:
+    owner = await an_owner_of_factors(work, mfa="required")
+    await an_app(work, owner)
+    await work.conn.execute(
+        """
+        INSERT INTO factors (id, realm_id, principal_id, type, status, phone, created_at, confirmed_at)
+        VALUES ($1, $2, $3, 'sms', 'active', '+4915112345678', $4, $4)
+        """,
+        new_uid(),
+        owner.realm.id,
+        owner.principal.id,
+        work.now,
+    )
+
+    for kind in (SecondFactor.TOTP, SecondFactor.SMS):
+        with pytest.raises(SecondFactorRequired):
+            await remove_factor(work, RemoveFactor(owner, kind))
+
+    assert {factor.type for factor in await factors_of(work, owner)} == {SecondFactor.TOTP, SecondFactor.SMS}
 
 
 async def test_an_operator_takes_the_last_factor_away_where_its_owner_may_not(work: Work) -> None:

@@ -57,13 +57,13 @@ SIGN_IN = {
 
 
 async def sealed_for_sign_in(scene: Scene) -> dict[str, UUID]:
-    """Each sealed column that has to do with signing in has a value; in which row, by what it is sealed for."""
+    """Each sealed column of signing in has a value; in which row, by what it is sealed for."""
     uids = {purpose: new_uid() for purpose in SIGN_IN}
     async with scene.core.db.acquire() as conn:
         await conn.execute(
             """
-            INSERT INTO principals (id, realm_id, email, created_at, updated_at)
-            SELECT $1, id, $2, now(), now() FROM realms WHERE name = 'protekt-accounts'
+            INSERT INTO principals (id, realm_id, email, email_key, created_at, updated_at)
+            SELECT $1, id, $2, $2, now(), now() FROM realms WHERE name = 'protekt-accounts'
             """,
             new_uid(),
             f"{a_name('eva')}@example.com",

@@ -26,12 +26,12 @@ from server.core.notifications.actions import ListOutbox, list_outbox
 from server.core.notifications.model import Channel, OutboxMessage
 from server.core.organizations.model import Organization
 from server.core.principals.actions import RegisterPrincipal, SetStatus, register_principal, set_status
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.principals.model import PrincipalStatus
 from server.core.realms.actions import read_named_realm
 from server.core.realms.model import Realm, RealmName
 from server.core.work import Refusal, Work
 from tests.support.accounts import PASSWORD, a_customer, an_email, an_owner
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.work import event_names, later
 
 NEW_PASSWORD = "a quite different battery"
@@ -63,7 +63,7 @@ async def test_an_invited_person_becomes_a_member_with_a_password_of_their_own(
     credential = await read_credential(work, ReadCredential(accounts.id, email=email))
     assert credential is not None
     assert credential.principal.email_verified
-    assert await is_right(credential, Secret(NEW_PASSWORD))
+    assert await is_right(accounts.id, credential, Secret(NEW_PASSWORD))
     assert event_names(afterwards) == ["principal.registered", "member.added", "invitation.accepted"]
 
 
@@ -103,6 +103,33 @@ async def test_an_address_is_invited_once_at_a_time_in_any_casing(
         await _invite(work, organization, email.upper())
     await _invite(work, await a_customer(work), email)
     await _invite(later(work, days=7), organization, email)
+
+
+async def test_an_address_that_only_looks_alike_has_its_own_invitation_and_account(
+    work: Work, organization: Organization, accounts: Realm
+) -> None:
+    email = an_email("jim")
+    alike = email.replace("i", "\u0130", 1)
+    await register_principal(work, RegisterPrincipal(accounts.id, email))
+    await _invited(work, organization, email)
+
+    token = await _invited(work, organization, alike)
+
+    member = await accept_invitation(work, AcceptInvitation(token, Secret(NEW_PASSWORD)))
+    assert member.email == alike
+    await withdraw_invitation(work, WithdrawInvitation(organization.id, email.upper()))
+
+
+async def test_somebody_known_is_invited_at_the_address_that_is_known(
+    work: Work, organization: Organization, accounts: Realm
+) -> None:
+    email = an_email()
+    await register_principal(work, RegisterPrincipal(accounts.id, email))
+
+    await _invite(work, organization, email.upper())
+
+    (message,) = await _mails_to(work, email)
+    assert message.recipient == email
 
 
 async def test_a_member_is_not_invited(work: Work) -> None:
@@ -228,7 +255,29 @@ async def test_a_wrong_password_is_refused_and_counted(work: Work, organization:
         "SELECT failures FROM principals WHERE id = $1", elsewhere.member.principal_id
     )
     assert failures == 1
+    assert event_names(work)[-1] == "member.refused"
     await read_invitation(work, ReadInvitation(token))
+
+
+async def test_whose_account_wrong_passwords_lock_hears_of_it(
+    work: Work, organization: Organization, accounts: Realm
+) -> None:
+    elsewhere = await an_owner(work)
+    email = elsewhere.member.email
+    token = await _invited(work, organization, email)
+    await work.conn.execute(
+        "UPDATE principals SET failures = $2 WHERE id = $1",
+        elsewhere.member.principal_id,
+        accounts.policy.max_failures - 1,
+    )
+
+    with pytest.raises(Refusal):
+        await accept_invitation(work, AcceptInvitation(token, Secret(NEW_PASSWORD)))
+
+    newest, *_ = await _mails_to(work, email)
+    assert newest.template == "account_locked"
+    assert newest.content is not None
+    assert f"{work.settings.base_url}/links/reset-password?token=" in newest.content.text
 
 
 @pytest.mark.parametrize("how", ["disabled", "locked"])
@@ -263,7 +312,7 @@ async def test_an_account_without_a_password_gets_the_one_that_is_given(
     credential = await read_credential(work, ReadCredential(accounts.id, principal_id=principal.id))
     assert credential is not None
     assert credential.principal.email_verified
-    assert await is_right(credential, Secret(NEW_PASSWORD))
+    assert await is_right(accounts.id, credential, Secret(NEW_PASSWORD))
 
 
 async def test_invitations_are_forgotten_a_month_after_they_ended(

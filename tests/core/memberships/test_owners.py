@@ -27,7 +27,7 @@ async def test_an_owner_has_an_account_and_an_organization(work: Work) -> None:
     credential = await _credential_of(work, email)
     assert credential is not None
     assert credential.principal.email_verified
-    assert await is_right(credential, Secret(PASSWORD))
+    assert await is_right(credential.principal.realm_id, credential, Secret(PASSWORD))
     assert event_names(work) == ["organization.created", "principal.registered", "member.added"]
 
 
@@ -48,7 +48,7 @@ async def test_an_account_that_is_there_keeps_its_password(work: Work) -> None:
     assert not owner.is_new
     credential = await _credential_of(work, email)
     assert credential is not None
-    assert await is_right(credential, Secret(PASSWORD))
+    assert await is_right(credential.principal.realm_id, credential, Secret(PASSWORD))
     assert credential.principal.id == owner.member.principal_id
 
 

@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from server.base.errors import EmailTaken, InvalidFields, PhoneTaken, UserNotFound
+from server.base.errors import EmailTaken, InvalidFields, PhoneTaken, RealmNotFound, UserNotFound
 from server.base.pages import CursorRequest
 from server.core.principals.actions import (
     ChangePrincipal,
@@ -43,6 +43,11 @@ async def realm(work: Work) -> Realm:
 async def read(work: Work, principal: RealmPrincipal) -> RealmPrincipal:
     """As it is now."""
     return await read_principal(work, ReadPrincipal(principal.realm_id, principal.id))
+
+
+async def test_nobody_registers_in_a_realm_that_is_gone(work: Work) -> None:
+    with pytest.raises(RealmNotFound):
+        await register_principal(work, RegisterPrincipal(uuid4(), email=an_email()))
 
 
 async def test_who_registers_is_there_and_active(work: Work, realm: Realm) -> None:
@@ -106,6 +111,39 @@ async def test_an_address_is_one_persons_in_any_casing(work: Work, realm: Realm)
     assert await find_by_email(work, FindByEmail(realm.id, "jane@example.ORG")) == principal
     with pytest.raises(EmailTaken):
         await a_principal(work, realm, email="JANE@example.org")
+
+
+async def test_addresses_that_only_look_alike_are_two_peoples(work: Work, realm: Realm) -> None:
+    """Whatever the database, or Python, takes for the lower case of a letter."""
+    jim = await a_principal(work, realm, email="jim@example.org")
+    other = await a_principal(work, realm, email="j\u0130m@example.org")
+
+    assert await find_by_email(work, FindByEmail(realm.id, "JIM@example.org")) == jim
+    assert await find_by_email(work, FindByEmail(realm.id, "j\u0130m@example.org")) == other
+    assert await find_by_email(work, FindByEmail(realm.id, "j\u0131m@example.org")) is None
+    assert not await confirm_email(work, ConfirmEmail(realm.id, jim.id, "j\u0130m@example.org"))
+
+
+async def test_a_domain_in_another_script_is_one_however_it_is_written(work: Work, realm: Realm) -> None:
+    principal = await a_principal(work, realm, email="jane@ex\u00e4mple.org")
+
+    assert await find_by_email(work, FindByEmail(realm.id, "Jane@xn--EXMPLE-cua.org")) == principal
+    with pytest.raises(EmailTaken):
+        await a_principal(work, realm, email="jane@xn--exmple-cua.org")
+
+
+async def test_an_address_that_only_looks_alike_is_not_verified_with_the_old_one(
+    work: Work, realm: Realm
+) -> None:
+    principal = await a_principal(work, realm, email="jim@example.org")
+    await confirm_email(work, ConfirmEmail(realm.id, principal.id, "jim@example.org"))
+
+    after = await change_principal(
+        work, ChangePrincipal(realm.id, principal.id, email="j\u0130m@example.org")
+    )
+
+    assert not after.email_verified
+    assert await find_by_email(work, FindByEmail(realm.id, "jim@example.org")) is None
 
 
 async def test_a_number_is_one_persons(work: Work, realm: Realm) -> None:

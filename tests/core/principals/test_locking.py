@@ -7,13 +7,9 @@ import pytest
 from server.base.errors import AccountDisabled, InvalidCredentials, UserNotFound
 from server.core.principals.actions import ReadPrincipal, SetStatus, read_principal, set_status
 from server.core.principals.locking import (
-    ClearFailures,
-    LockPrincipal,
     NoteLogin,
     RecordFailure,
     UnlockPrincipal,
-    clear_failures,
-    lock_principal,
     note_login,
     record_failure,
     unlock_principal,
@@ -21,6 +17,7 @@ from server.core.principals.locking import (
 from server.core.principals.model import Counter, Failures, PrincipalStatus, RealmPrincipal
 from server.core.work import Work
 from tests.support.accounts import a_realm
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.sign_in import a_principal
 from tests.support.work import event_names, later
 
@@ -65,7 +62,7 @@ async def test_each_kind_of_failure_has_its_own_count(work: Work, jane: RealmPri
     await fail(work, jane, PASSWORD)
 
     assert await fail(work, jane, SECOND) == Failures(1, locked_now=False)
-    await clear_failures(work, ClearFailures(jane.realm_id, jane.id, (PASSWORD,)))
+    await note_login(work, NoteLogin(jane.realm_id, jane.id, (PASSWORD,)))
     assert await fail(work, jane, PASSWORD) == Failures(1, locked_now=False)
     assert await fail(work, jane, SECOND) == Failures(2, locked_now=False)
 
@@ -91,25 +88,11 @@ async def test_nobodys_failures_are_not_counted(work: Work, jane: RealmPrincipal
     for nobody in (stranger, foreign):
         assert await fail(work, nobody, PASSWORD, most=1) == Failures(0, locked_now=False)
         with pytest.raises(UserNotFound):
-            await lock_principal(work, LockPrincipal(nobody.realm_id, nobody.id, "test"))
-        with pytest.raises(UserNotFound):
             await unlock_principal(work, UnlockPrincipal(nobody.realm_id, nobody.id))
         with pytest.raises(InvalidCredentials):
             await note_login(work, NoteLogin(nobody.realm_id, nobody.id))
 
     assert not (await read(work, jane)).is_locked(work.now)
-
-
-async def test_an_operators_lock_stays_as_it_was(work: Work, jane: RealmPrincipal) -> None:
-    then = later(work)
-    until = then.now + timedelta(hours=1)
-
-    first = await lock_principal(then, LockPrincipal(jane.realm_id, jane.id, "test", until))
-    second = await lock_principal(then, LockPrincipal(jane.realm_id, jane.id, "another"))
-
-    assert first == second
-    assert first.locked_until == until
-    assert event_names(then) == ["principal.locked"]
 
 
 async def test_who_is_unlocked_begins_anew(work: Work, jane: RealmPrincipal) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Awaitable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -23,8 +24,27 @@ from server.core.projects.lookup import ProjectOfLoginId, is_origin_allowed, pro
 from server.core.realms.actions import read_realm
 from server.core.realms.policy import MfaMode
 from server.core.work import Work
+from server.db.pool import STATEMENT_TIMEOUT_SECONDS, Connection
 from tests.support.accounts import a_customer, a_project, a_project_key
 from tests.support.work import event_names, later
+
+
+class Patience:
+    """A connection, and how long the most patient statement would have waited.
+
+    Args:
+        conn: What the statements are sent on.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self.fetchrow, self.execute = conn.fetchrow, conn.execute
+        self._conn = conn
+        self.longest = 0.0
+
+    async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109 - as of a connection
+        """The first value of the first row."""
+        self.longest = max(self.longest, timeout or 0)
+        return await self._conn.fetchval(query, *args, timeout=timeout)
 
 
 async def test_a_created_project_can_be_read_and_has_a_realm_of_its_own(work: Work) -> None:
@@ -167,6 +187,17 @@ async def test_a_deleted_project_is_gone_with_everything_in_it(work: Work) -> No
     assert left == 0
     assert event_names(afterwards) == ["project.deleted"]
     assert afterwards.wakes == ["api_key:*"]
+
+
+async def test_a_project_may_take_longer_to_delete_than_other_statements_may(work: Work) -> None:
+    """It goes with its users, who may be millions."""
+    project, patience = await a_project(work), Patience(work.conn)
+
+    await delete_project(
+        replace(work, conn=cast("Connection", patience)), DeleteProject(project.organization_id, project.id)
+    )
+
+    assert patience.longest == 600 > STATEMENT_TIMEOUT_SECONDS
 
 
 async def test_an_unknown_project_and_another_organizations_are_not_found(work: Work) -> None:

@@ -39,7 +39,7 @@ async def test_every_instance_has_the_realms_of_its_operators_and_members(work: 
     platform = await read_named_realm(work, RealmName.PLATFORM)
 
     assert (accounts.kind, platform.kind) == (RealmKind.WORKFORCE, RealmKind.PLATFORM)
-    assert accounts.policy.delivery is platform.policy.delivery is Delivery.REFERENCE
+    assert accounts.delivery is platform.delivery is Delivery.REFERENCE
     assert not accounts.policy.registration_open
     assert accounts.app_name == work.settings.instance_name
     assert (accounts.project_id, accounts.redirect_url, accounts.allowed_origins) == (None, None, ())

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from server.base.errors import InvalidFields
-from server.core.realms.policy import Delivery, MfaMode, SecondFactor, SignInPolicy, base_policy
+from server.core.realms.policy import Delivery, MfaMode, SecondFactor, SignInPolicy, base_policy, delivery_of
 from server.core.realms.rules import RULES
 from server.core.realms.stored_policy import changed, parsed, policy_of, policy_of_text
 
@@ -23,7 +23,6 @@ def test_what_a_realm_starts_from_passes_its_own_checks() -> None:
 
 def test_nothing_stored_is_the_policy_of_the_surface() -> None:
     assert policy_of(SURFACE, {}) == SignInPolicy()
-    assert policy_of("protekt_account", {}).delivery is Delivery.REFERENCE
     assert not policy_of("protekt_account", {}).registration_open
 
 
@@ -88,6 +87,24 @@ def test_a_token_does_not_outlive_its_session() -> None:
         changed(SURFACE, {"session_seconds": 3600}, {"access_token_seconds": 3601})
 
     assert list(refused.value.fields) == ["session_seconds"]
+
+
+@pytest.mark.parametrize("surface", ["protekt_account", "ezkey_admin"])
+def test_a_second_factor_is_not_required_where_none_can_be_asked_for(surface: str) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        changed(surface, {}, {"mfa": "required"})
+
+    assert list(refused.value.fields) == ["mfa"]
+    assert changed(surface, {}, {"mfa": "optional"}) == {"mfa": "optional"}
+
+
+def test_what_sessions_are_shown_by_is_the_surfaces_and_no_rule() -> None:
+    assert delivery_of("protekt_account") is delivery_of("ezkey_admin") is Delivery.REFERENCE
+    assert delivery_of(SURFACE) is Delivery.TOKENS
+    for surface in (SURFACE, "protekt_account"):
+        with pytest.raises(InvalidFields) as refused:
+            changed(surface, {}, {"delivery": "reference"})
+        assert list(refused.value.fields) == ["delivery"]
 
 
 def test_what_somebody_types_becomes_what_json_has() -> None:

@@ -16,7 +16,6 @@ from server.core.principals.actions import (
     delete_principal,
     set_status,
 )
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.principals.model import PrincipalStatus, RealmPrincipal
 from server.core.realms.actions import ChangePolicy, change_policy
 from server.core.realms.model import Realm
@@ -33,6 +32,7 @@ from server.core.sessions.model import EndReason, OpenedSession, UserSession
 from server.core.sessions.token_keys import PROTEKT, sign
 from server.core.work import Core, Work
 from tests.support.accounts import a_realm
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.sign_in import (
     a_principal,
     access_token_of,

@@ -1,12 +1,19 @@
 """As tests/core/test_busy_hour.py: a realm of thousands, on plans from when there was nobody in it."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from secrets import token_bytes
 from uuid import UUID
 
 import pytest
 
 from server.base.errors import InvalidRefreshToken
+from server.base.ids import new_uid
 from server.core.credentials.passwords import ReadCredential, read_credential
+from server.core.memberships import store as memberships
+from server.core.memberships.model import Role
+from server.core.one_time_secrets.actions import drop_secrets
+from server.core.one_time_secrets.model import DropSecrets, Purpose
 from server.core.principals.actions import FindByEmail, ReadPrincipal, find_by_email, read_principal
 from server.core.principals.locking import NoteLogin, RecordFailure, note_login, record_failure
 from server.core.principals.model import Counter
@@ -29,10 +36,10 @@ from server.core.sessions.ending import (
 )
 from server.core.sessions.model import EndReason
 from server.core.sessions.refresh import RefreshSession, refresh_session
-from server.core.work import Core
+from server.core.work import Core, Work
 from server.db.pool import Database
 from tests.core.test_busy_hour import HANDFUL, Readings, connection_to, undone
-from tests.support.accounts import a_realm
+from tests.support.accounts import a_customer, a_realm
 from tests.support.database import DatabaseServer
 from tests.support.rolled_back import a_core_rolled_back
 from tests.support.scene import made_on
@@ -40,11 +47,19 @@ from tests.support.sign_in import a_principal, access_token_of, an_open_session,
 from tests.support.work import OPERATOR, a_core
 
 MANY = 2000
-TABLES = ("principals", "sessions", "refresh_tokens", "token_denials", "usage_days", "usage_active_months")
+TABLES = (
+    "principals",
+    "sessions",
+    "refresh_tokens",
+    "token_denials",
+    "one_time_secrets",
+    "usage_days",
+    "usage_active_months",
+)
 BUSY = (
     f"""
-    INSERT INTO principals (id, realm_id, email, created_at, updated_at)
-    SELECT gen_random_uuid(), r.id, n || '@example.net', now(), now()
+    INSERT INTO principals (id, realm_id, email, email_key, created_at, updated_at)
+    SELECT gen_random_uuid(), r.id, n || '@example.net', n || '@example.net', now(), now()
       FROM realms AS r, generate_series(1, {MANY}) AS n
      WHERE r.name IS NULL
     """,
@@ -64,6 +79,13 @@ BUSY = (
     """,
     """
     INSERT INTO token_denials (token_id, session_id, expires_at) SELECT id, id, expires_at FROM sessions
+    """,
+    """
+    INSERT INTO one_time_secrets (id, realm_id, principal_id, purpose, target, secret_digest, max_attempts,
+                                  created_at, expires_at)
+    SELECT gen_random_uuid(), realm_id, id, 'magic_link', email, sha256(id::text::bytea), 1, now(),
+           now() + interval '10 minutes'
+      FROM principals
     """,
 )
 
@@ -136,7 +158,30 @@ async def take_each_step(readings: Readings, busy: tuple[str, ...]) -> None:
     async with step("refresh again"):
         with pytest.raises(InvalidRefreshToken):
             await core.perform(refresh_session, refresh, actor=OPERATOR)
+    async with step("drop links"):
+        dropped = DropSecrets(realm.id, jane.id, (Purpose.MAGIC_LINK, Purpose.RESET_PASSWORD))
+        await core.perform(drop_secrets, dropped, actor=OPERATOR)
+    token = await made_on(core, an_invitation, email=jane.email)
+    async with step("look at an invitation"):
+        await memberships.select_invitation(readings.conn, realm.id, token, core.clock.now())
     await _end_each_way(readings, core, realm_id, jane.id)
+
+
+async def an_invitation(work: Work, email: str) -> bytes:
+    """The digest of the token of an invitation to the address."""
+    token, organization = token_bytes(32), await a_customer(work)
+    await memberships.insert_invitation(
+        work.conn,
+        new_uid(),
+        organization_id=organization.id,
+        email=email,
+        role=Role.ADMIN,
+        invited_by=None,
+        token_digest=token,
+        now=work.now,
+        expires_at=work.now + timedelta(days=7),
+    )
+    return token
 
 
 async def _end_each_way(readings: Readings, core: Core, realm_id: UUID, principal_id: UUID) -> None:

@@ -7,6 +7,7 @@ from server.base.errors import InvalidAccessToken, InvalidRefreshToken, SessionN
 from server.base.secret import Secret
 from server.core.principals.model import RealmPrincipal
 from server.core.realms.model import Realm
+from server.core.sessions import ending_store
 from server.core.sessions.ending import (
     EndSession,
     EndSessions,
@@ -168,6 +169,27 @@ async def test_after_a_revoked_refresh_token_the_family_gives_nothing_and_the_ac
     with pytest.raises(InvalidRefreshToken):
         await refreshed(work, again)
     assert event_names(then) == ["session.refresh_revoked"]
+
+
+async def test_a_used_refresh_token_revokes_those_that_are_not_and_is_itself_left_alone(
+    work: Work, realm: Realm, jane: RealmPrincipal
+) -> None:
+    opened = await an_open_session(work, realm, jane)
+    again = await refreshed(work, opened)
+
+    await revoke_token(work, RevokeToken(realm.id, refresh_token_of(opened)))
+
+    with pytest.raises(InvalidAccessToken):
+        await revoke_token(work, RevokeToken(realm.id, refresh_token_of(opened)))
+    rows = await work.conn.fetch(
+        "SELECT used_at IS NULL, revoked_at IS NULL FROM refresh_tokens WHERE session_id = $1",
+        again.session.id,
+    )
+    assert sorted(map(tuple, rows)) == [(False, True), (True, False)]
+
+
+async def test_a_token_whose_session_is_gone_is_not_refused_twice(work: Work) -> None:
+    assert not await ending_store.insert_denial(work.conn, uuid4(), uuid4(), work.now)
 
 
 async def test_a_token_is_revoked_once_and_by_its_own_realm(

@@ -2,8 +2,6 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
 from server.base.ids import public_id
 from server.core.principals.model import RealmPrincipal
 from server.core.realms.actions import ChangePolicy, change_policy
@@ -153,16 +151,3 @@ async def test_sessions_past_their_time_do_not_count(work: Work, realm: Realm, j
 
     assert await open_sessions(then, jane) == (newest,)
     assert [event.data.get("reason") for event in then.events] == ["expired", None]
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [(None, None), ("", None), ("a\x00b", "ab"), ("\ud800", "?"), ("x" * 600, "x" * 512)],
-)
-async def test_what_a_program_calls_itself_is_kept_as_far_as_it_can_be(
-    work: Work, realm: Realm, jane: RealmPrincipal, said: str | None, kept: str | None
-) -> None:
-    await an_open_session(work, realm, jane, user_agent=said)
-
-    (session,) = await open_sessions(work, jane)
-    assert session.user_agent == kept

@@ -12,7 +12,6 @@ from server.core.principals.actions import (
     delete_principal,
     set_status,
 )
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.principals.model import PrincipalStatus, RealmPrincipal
 from server.core.realms.actions import ChangePolicy, change_policy
 from server.core.realms.model import Realm
@@ -29,6 +28,7 @@ from server.core.sessions.refresh import RefreshSession, refresh_session
 from server.core.usage.actions import ReadUsage, read_usage
 from server.core.work import Core, Refusal, Work
 from tests.support.accounts import a_realm
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.sign_in import a_principal, an_open_session, claims_in, refresh_token_of
 from tests.support.work import OPERATOR, later
 
@@ -181,6 +181,20 @@ async def test_after_the_grace_the_session_ends(work: Work, realm: Realm, jane: 
 
     with pytest.raises(Refusal):
         await refreshed(later(work, seconds=30), opened)
+
+    assert not await is_open(work, opened)
+
+
+async def test_an_answer_that_was_revoked_is_not_given_again(
+    work: Work, realm: Realm, jane: RealmPrincipal
+) -> None:
+    await change_policy(work, ChangePolicy(realm.id, {"refresh_grace_seconds": 30}))
+    opened = await an_open_session(work, realm, jane)
+    await refreshed(work, opened)
+    await revoke_token(work, RevokeToken(realm.id, refresh_token_of(opened)))
+
+    with pytest.raises(Refusal):
+        await refreshed(later(work, seconds=1), opened)
 
     assert not await is_open(work, opened)
 

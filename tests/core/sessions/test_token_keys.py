@@ -7,10 +7,20 @@ import pytest
 from server.base.errors import InvalidAccessToken
 from server.core.principals.model import RealmPrincipal
 from server.core.realms.model import Realm
-from server.core.sessions.token_keys import PROTEKT, RotateTokenKeys, read_jwks, rotate_token_keys
+from server.core.sessions import token_key_store as store
+from server.core.sessions import token_keys
+from server.core.sessions.token_key_store import TokenKey
+from server.core.sessions.token_keys import (
+    PROTEKT,
+    RotateTokenKeys,
+    read_jwks,
+    rotate_token_keys,
+    verify,
+)
 from server.core.work import Core, Work
 from server.crypto import access_tokens
-from server.crypto.access_tokens import VerifyingKey
+from server.crypto.access_tokens import SigningKey, VerifyingKey
+from server.db.pool import Connection
 from tests.support.sign_in import access_token_of, an_open_session, claims_in
 from tests.support.work import OPERATOR, event_names, later, some_keys, some_settings
 
@@ -32,6 +42,25 @@ async def published(work: Work, family: str = PROTEKT) -> dict[str, Mapping[str,
 def another_process(work: Work) -> Work:
     """The same database and instant, with keys of its own in memory."""
     return replace(work, keys=some_keys())
+
+
+def counted_looks(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One for each time that the keys are read."""
+    looks: list[None] = []
+    select_keys = store.select_keys
+
+    async def counting(conn: Connection) -> tuple[TokenKey, ...]:
+        looks.append(None)
+        return await select_keys(conn)
+
+    monkeypatch.setattr(store, "select_keys", counting)
+    return looks
+
+
+def signed_by_nobody(kid: str) -> str:
+    """A token that names a key."""
+    key = access_tokens.generate("ES256")
+    return access_tokens.sign(SigningKey("ES256", key.private_key), {"sub": "usr_1"}, kid)
 
 
 async def test_the_first_key_is_made_when_somebody_looks_for_it(uncommitted: Core, work: Work) -> None:
@@ -131,6 +160,36 @@ async def test_a_process_that_has_read_the_keys_learns_of_a_new_one_from_its_tok
     await rotate_token_keys(work, ROTATE)
 
     await claims_in(other, await an_open_session(work, realm, jane))
+
+
+async def test_for_keys_that_nobody_made_a_process_looks_once_a_second(
+    work: Work, realm: Realm, jane: RealmPrincipal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await an_open_session(work, realm, jane)
+    await claims_in(work, opened)
+    looks = counted_looks(monkeypatch)
+
+    for round_ in (1, 2):
+        for number in range(5):
+            with pytest.raises(InvalidAccessToken):
+                await verify(work, PROTEKT, signed_by_nobody(f"protekt-{round_}{number}"))
+        assert len(looks) == round_
+        monkeypatch.setattr(token_keys, "_missed_at", {})
+    await claims_in(work, opened)
+
+
+async def test_what_is_published_is_read_once_a_second(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    await published(work)
+    await published(work)
+    looks = counted_looks(monkeypatch)
+
+    for _ in range(5):
+        await published(work)
+
+    assert not looks
+    monkeypatch.setattr(token_keys, "PAUSE_SECONDS", 0.0)
+    await published(work)
+    assert len(looks) == 1
 
 
 async def test_families_have_keys_of_their_own(work: Work) -> None:

@@ -5,7 +5,6 @@ import pytest
 from server.base.errors import EmailTaken, InvalidCredentials, InvalidFields, InvalidSignIn, UserNotFound
 from server.base.ids import new_uid
 from server.core.principals.actions import ReadPrincipal, read_principal
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.sessions.ending import ListSessions, list_sessions
 from server.core.sign_in.administration import (
     ChangeUser,
@@ -18,6 +17,7 @@ from server.core.sign_in.administration import (
 from server.core.work import Core
 from tests.support.accounts import an_email
 from tests.support.application import Application, signed_in, step
+from tests.support.locks import LockPrincipal, lock_principal
 
 
 async def test_metadata_is_merged(application: Application) -> None:

@@ -9,7 +9,6 @@ import pytest
 from server.base.errors import InvalidCredentials
 from server.base.secret import Secret
 from server.core.credentials import passwords
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.realms.actions import ChangePolicy, change_policy
 from server.core.sign_in.begin import CodeSignIn, PasswordSignIn, sign_in_with_code, sign_in_with_password
 from server.core.sign_in.passwords import RequestReset, request_reset
@@ -19,6 +18,7 @@ from server.crypto.passwords import verify_password
 from server.db.pool import Connection
 from tests.support.accounts import PASSWORD, an_email
 from tests.support.application import Application
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.work import a_work
 
 Deed = Callable[[Work], Awaitable[object]]
@@ -79,9 +79,9 @@ async def test_a_hash_is_compared_whether_or_not_there_is_one(
     await application.enter_code((await application.letter(without)).code, without)
     compared: list[str | None] = []
 
-    async def noting(kept: str | None, password: Secret) -> bool:
+    async def noting(kept: str | None, password: Secret, account: str) -> bool:
         compared.append(kept)
-        return await verify_password(kept, password)
+        return await verify_password(kept, password, account)
 
     monkeypatch.setattr(passwords, "verify_password", noting)
     for email in (an_email(), without):
@@ -109,6 +109,22 @@ async def test_messages_to_nobody_cost_the_same_statements(application: Applicat
         assert to_somebody == to_nobody, what
 
 
+@pytest.mark.parametrize("registration_open", [True, False])
+async def test_codes_by_sms_cost_the_same_statements_for_strangers(
+    application: Application, *, registration_open: bool
+) -> None:
+    known = "+491700000001"
+    await application.send_code(phone=known)
+    await application.enter_code((await application.letter(known)).code, phone=known)
+    rules = {"registration_open": registration_open}
+    await application.do(change_policy, ChangePolicy(application.realm.id, rules))
+
+    def send(phone: str) -> Deed:
+        return lambda work: send_code(work, SendCode(application.realm.id, phone=phone))
+
+    assert await sent_for(application, send(known)) == await sent_for(application, send("+491700000002"))
+
+
 async def test_a_wrong_code_costs_the_same_for_nobody(application: Application) -> None:
     known, unknown = an_email(), an_email()
     await application.sign_up(known)
@@ -119,4 +135,9 @@ async def test_a_wrong_code_costs_the_same_for_nobody(application: Application) 
         command = CodeSignIn(application.realm.id, email, None, Secret("x"))
         return lambda work: sign_in_with_code(work, command)
 
-    assert await sent_for(application, enter(known)) == await sent_for(application, enter(unknown))
+    of_known = await sent_for(application, enter(known))
+
+    assert of_known == await sent_for(application, enter(unknown))
+    # Nor for an address that no code was sent to.
+    assert of_known == await sent_for(application, enter(an_email()))
+    assert len(of_known[0]) > 4

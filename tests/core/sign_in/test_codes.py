@@ -4,11 +4,11 @@ import pytest
 
 from server.base.errors import AccountDisabled, InvalidCode, InvalidFields, TooManyAttempts
 from server.core.principals.actions import SetStatus, set_status
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.principals.model import PrincipalStatus
 from server.core.work import Core
 from tests.support.accounts import an_email
 from tests.support.application import Application, amr, signed_in
+from tests.support.locks import LockPrincipal, lock_principal
 
 PHONE = "+491700000001"
 
@@ -186,6 +186,73 @@ async def test_wrong_codes_count_like_wrong_passwords(uncommitted: Core) -> None
     with pytest.raises(InvalidCode):
         await application.enter_code((await application.letter(email, "sign_in_code")).code, email)
     assert len(await application.letters(email, "account_locked")) == 1
+
+
+async def test_codes_for_which_there_is_none_count_against_nobody(uncommitted: Core) -> None:
+    """Never sent, used, past its time or dead: there is nothing that could be guessed."""
+    application = await Application.on(uncommitted, max_failures=5, throttle_failures=100)
+    email = an_email()
+    await application.sign_up_verified(email)
+
+    async def wrong(code: str, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(InvalidCode):
+                await application.enter_code(another(code), email)
+
+    await wrong("123456", 6)
+    await application.send_code(email)
+    code = (await application.letter(email, "sign_in_code")).code
+    signed_in(await application.enter_code(code, email))
+    await wrong(code, 6)
+    await application.send_code(email)
+    application.move_clock(seconds=600)
+    await wrong("123456", 6)
+
+    signed_in(await application.log_in(email))
+    assert await application.letters(email, "account_locked") == []
+    refusals = await application.events("sign_in.refused")
+    assert len(refusals) == 18
+    assert all("no_code" in refusal["data"] for refusal in refusals)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("sent", [True, False])
+async def test_the_eleventh_wrong_code_from_one_place_is_refused_unseen_whoever_it_is_for(
+    application: Application, *, known: bool, sent: bool
+) -> None:
+    """Or the throttle would tell who is sent codes."""
+    email = an_email()
+    if known:
+        await application.sign_up(email)
+    if sent:
+        await application.send_code(email)
+    code = (await application.letter(email, "sign_in_code")).code if sent else "123456"
+    for _ in range(10):
+        with pytest.raises(InvalidCode):
+            await application.enter_code(another(code), email)
+
+    with pytest.raises(TooManyAttempts):
+        await application.enter_code(code, email.upper())
+
+    with pytest.raises(InvalidCode):
+        await application.elsewhere().enter_code(another(code), email)
+    application.move_clock(seconds=900)
+    with pytest.raises(InvalidCode):
+        await application.enter_code(another(code), email)
+
+
+async def test_a_right_code_lets_the_throttle_forget_the_wrong_ones(application: Application) -> None:
+    """Ordinary mistakes never add up: two codes with four wrong tries each, and what was used tried again."""
+    email = an_email()
+    for _ in range(3):
+        await application.send_code(email)
+        code = (await application.letter(email, "sign_in_code")).code
+        for _ in range(4):
+            with pytest.raises(InvalidCode):
+                await application.enter_code(another(code), email)
+        signed_in(await application.enter_code(code, email))
+        with pytest.raises(InvalidCode):
+            await application.enter_code(code, email)
 
 
 async def test_a_locked_account_is_not_opened_by_a_code(application: Application) -> None:

@@ -15,13 +15,13 @@ from server.base.secret import Secret
 from server.core.one_time_secrets.actions import look_up_token
 from server.core.one_time_secrets.model import Purpose, RedeemToken
 from server.core.principals.actions import SetStatus, set_status
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.principals.model import PrincipalStatus
 from server.core.sign_in.administration import ChangeUser, change_user
 from server.core.sign_in.verification import SendVerification, VerifyEmail, send_verification, verify_email
 from server.core.work import Core
 from tests.support.accounts import APP, an_email
 from tests.support.application import Application, amr, signed_in
+from tests.support.locks import LockPrincipal, lock_principal
 
 
 async def test_a_link_signs_in_once(application: Application) -> None:

@@ -141,7 +141,7 @@ async def test_a_reset_ends_sessions_unfinished_sign_ins_and_other_links(applica
 
 async def test_a_reset_takes_no_second_factor_away(application: Application) -> None:
     email = an_email()
-    await application.with_totp(await application.sign_up(email))
+    await application.with_totp(await application.sign_up_verified(email))
     await application.forget_password(email)
 
     await application.reset_password((await application.letter(email, "reset_password")).link_token, NEW)

@@ -27,7 +27,7 @@ PHONE = "+491700000002"
 
 async def a_person_with_an_app(application: Application) -> tuple[str, RealmPrincipal, App]:
     email = an_email()
-    new = await application.sign_up(email)
+    new = await application.sign_up_verified(email)
     app = await application.with_totp(new)
     application.move_clock(seconds=30)  # the code that confirmed it is used up
     return email, new.principal, app

@@ -10,7 +10,6 @@ import pytest
 
 from server.base.errors import IdentityProviderUnknown, RedirectNotAllowed, SsoFailed, Unavailable
 from server.core.principals.actions import SetStatus, set_status
-from server.core.principals.locking import LockPrincipal, lock_principal
 from server.core.principals.model import PrincipalStatus
 from server.core.sign_in.model import SignedIn, StepRequired
 from server.core.sign_in.sso import SsoDenied
@@ -27,6 +26,7 @@ from tests.support.accounts import APP, an_email
 from tests.support.application import Application
 from tests.support.identity_providers.made_responses import Made, pem_of, provider_key, saml_time
 from tests.support.identity_providers.saml import make_certificate
+from tests.support.locks import LockPrincipal, lock_principal
 from tests.support.scene import made_on
 from tests.support.sign_in import a_principal
 from tests.support.single_sign_on import Sso
@@ -126,6 +126,29 @@ async def test_a_provider_decides_about_the_addresses_of_its_domains(
     outcome = (await sso.come_back(sso.provider.sign_in(url, "jane", email=email, **claims))).outcome
 
     assert isinstance(outcome, SignedIn) is linked
+
+
+async def test_an_address_that_only_looks_like_somebodys_is_not_theirs(sso: Sso) -> None:
+    realm, core = sso.application.realm, sso.application.core
+    jim = await made_on(core, a_principal, realm=realm, email="jim@corp.example", email_verified=True)
+
+    outcome = await sso.signed_in("mallory", email="j\u0130m@corp.example", email_verified=True)
+
+    assert outcome.is_new
+    assert outcome.principal.id != jim.id
+
+
+async def test_a_domain_of_a_provider_is_known_however_it_is_written(sso: Sso) -> None:
+    await sso.add("corp", email_domains=("xn--exmple-cua.example",))
+    realm, core = sso.application.realm, sso.application.core
+    email = "jane@ex\u00e4mple.example"
+    jane = await made_on(core, a_principal, realm=realm, email=email, email_verified=True)
+
+    url = await sso.start("corp")
+    outcome = (await sso.come_back(sso.provider.sign_in(url, "jane", email=email))).outcome
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.principal.id == jane.id
 
 
 async def test_nobody_new_is_taken_where_registration_is_closed(uncommitted: Core) -> None:

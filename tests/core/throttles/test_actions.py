@@ -1,10 +1,11 @@
 """What may be done only so often."""
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
-from server.base.errors import TooManyAttempts
+from server.base.errors import RealmNotFound, TooManyAttempts
 from server.core.throttles.actions import check_tries, clear_tries, count_try, forget_expired
 from server.core.throttles.model import Counted, Try
 from server.core.work import Work
@@ -16,6 +17,11 @@ from tests.support.work import later
 async def three_a_minute(work: Work) -> Try:
     """What may be done three times in a minute."""
     return Try((await a_realm(work)).id, Counted.SIGN_IN, "somebody", most=3, window_seconds=60)
+
+
+async def test_in_a_realm_that_is_gone_nothing_is_counted(work: Work, three_a_minute: Try) -> None:
+    with pytest.raises(RealmNotFound):
+        await count_try(work, replace(three_a_minute, realm_id=uuid4()))
 
 
 async def test_so_many_are_counted_and_no_more(work: Work, three_a_minute: Try) -> None:

@@ -117,9 +117,9 @@ async def poll() -> Response:
     return no_content()
 
 
-@marked.get("/users/{id:text}", guard=keyed, limit=UNLIMITED, gives={200: Told})
+@marked.get("/users/{id:text}", guard=keyed, limit=UNLIMITED, gives={200: Told}, lane=HOT)
 async def show_user() -> Response:
-    """GET /v1/users/{id}: its id."""
+    """GET /v1/users/{id}: hot, and scripts may read it."""
     return reply(Told(told=path_text()))
 
 

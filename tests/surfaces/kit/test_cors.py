@@ -84,6 +84,20 @@ async def test_a_preflight_of_an_unknown_path_is_an_unknown_path(client: Client)
     assert (answer.status, answer.header("x-surface")) == (404, "marked")
 
 
+async def test_preflights_have_a_budget_by_address(make_settings: MakeSettings) -> None:
+    client = Client(claimants_gateway(make_settings(limit_public="2/60")))
+
+    answers = [await ask(client, path, ALLOWED) for path in ("/v1/things", "/v1/tries", "/v1/things")]
+    elsewhere = await client.send(
+        "OPTIONS",
+        "/v1/things",
+        headers={"Origin": ALLOWED, "Access-Control-Request-Method": "POST"},
+        peer="192.0.2.11",
+    )
+
+    assert [answer.status for answer in (*answers, elsewhere)] == [204, 204, 429, 204]
+
+
 async def test_preflights_are_no_methods_of_a_path(client: Client) -> None:
     answer = await client.send("DELETE", "/v1/things")
 

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Mapping
 
@@ -6,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.base.errors import MalformedBody
-from server.surfaces.kit.reading import is_json, parse_object
+from server.surfaces.kit.exchange import Exchange, enter, leave
+from server.surfaces.kit.gateway import Gateway
+from server.surfaces.kit.lanes.hot import LINE
+from server.surfaces.kit.reading import is_json, parse_object, user_agent
 from tests.surfaces.kit.asgi_client import Answer, Client
 
 JSON = {"content-type": "application/json"}
@@ -233,3 +237,36 @@ def test_an_honest_object_is_read_as_it_was_written(value: dict[str, object]) ->
 def test_a_charset_is_utf8_or_not_said() -> None:
     assert is_json("application/json; charset=utf-8; charset=utf-8")
     assert not is_json("application/json; charset=utf-8; charset=latin-1")
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ((), None),
+        ((b"",), None),
+        ((b"\x01\x7f",), None),
+        ((b"a\x00b\x1b",), "ab"),
+        ((b"caf\xe9/1",), "caf\xe9/1"),
+        ((b"one", b"two"), "one, two"),
+        ((b"x" * 600,), "x" * 512),
+    ],
+)
+def test_what_a_program_calls_itself_is_read_as_far_as_it_can_be_shown(
+    gateway: Gateway, sent: tuple[bytes, ...], shown: str | None
+) -> None:
+    exchange = Exchange(
+        gateway.serving,
+        surface="example",
+        method="GET",
+        path="/",
+        raw_query=b"",
+        raw_headers=[(b"user-agent", value) for value in sent],
+        peer=None,
+        receive=asyncio.Future,
+        line=LINE,
+    )
+    entered = enter(exchange)
+    try:
+        assert user_agent() == shown
+    finally:
+        leave(entered)

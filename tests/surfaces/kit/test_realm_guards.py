@@ -8,7 +8,6 @@ import pytest
 
 from server.base.errors import InvalidAccessToken, InvalidApiKey, InvalidManagementToken
 from server.base.principal import Actor, Principal
-from server.core.api_keys import remembered
 from server.core.api_keys.model import ProjectCredential
 from server.core.api_keys.project_keys import AuthenticateProjectKey
 from server.core.sessions.authenticate import AuthenticateAccessToken, AuthenticateReferenceToken
@@ -119,7 +118,7 @@ class Found:
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Found:
     found = Found()
-    monkeypatch.setattr(remembered, "authenticate_project_key", found.key)
+    monkeypatch.setattr(guards, "authenticate_project_key", found.key)
     monkeypatch.setattr(guards, "authenticate_access_token", found.session)
     monkeypatch.setattr(guards, "authenticate_member", found.member)
     callers.clear()

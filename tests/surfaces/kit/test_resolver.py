@@ -3,7 +3,6 @@ from typing import cast
 
 import pytest
 
-from server.surfaces.kit.cors import Cors
 from server.surfaces.kit.exchange import Exchange
 from server.surfaces.kit.lanes.hot import LINE
 from server.surfaces.kit.limits import UNLIMITED
@@ -12,7 +11,6 @@ from server.surfaces.kit.resolver import Resolved, Resolver
 from server.surfaces.kit.serving import Serving
 from server.surfaces.kit.surface import HOT, Mark, Surface
 from tests.surfaces.kit.asgi_client import never
-from tests.surfaces.kit.claimants import is_allowed
 from tests.surfaces.kit.example import DIALECT, anyone, health, somebody
 
 
@@ -371,12 +369,9 @@ def test_among_claimants_that_all_have_marks_the_first_one_takes_what_carries_no
     assert resolve(resolver, "/v1/login").vary == ("X-Never", "X-Protekt-Key", "Authorization")
 
 
-@pytest.mark.parametrize(("mark", "cors"), [(MARK, None), (None, Cors(is_allowed, (), ()))])
-def test_a_hot_route_is_nobody_elses_and_no_scripts(mark: Mark | None, cors: Cors | None) -> None:
-    surface = Surface("hot", base="/v1", dialect=DIALECT, title="Hot", mark=mark, cors=cors)
-    surface.get("/x", guard=anyone, limit=UNLIMITED, gives={200: None}, lane=HOT, marked=mark is not None)(
-        health
-    )
+def test_a_hot_route_is_nobody_elses() -> None:
+    surface = Surface("hot", base="/v1", dialect=DIALECT, title="Hot", mark=MARK)
+    surface.get("/x", guard=anyone, limit=UNLIMITED, gives={200: None}, lane=HOT, marked=True)(health)
 
     with pytest.raises(ValueError, match="/v1/x is hot"):
         Resolver([surface])

@@ -78,6 +78,9 @@ async def test_p16_a_removed_member_s_tokens_are_refused_at_once(product: Produc
     assert [member["email"] for member in (await account.http.get("/v1/members")).json()["data"]] == [
         account.email
     ]
+    credentials = {"email": developer.email, "password": PASSWORD}
+    no_more = await product.http.post("/v1/token", json=credentials)
+    assert (no_more.status_code, no_more.json()["error"]["code"]) == (401, "invalid_credentials")
 
 
 async def test_p16_the_last_owner_stays(product: Product, account: Account) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from server.base.ids import public_id
-from tests.support.accounts import PASSWORD, Account, Backend, a_project, an_email
+from tests.support.accounts import PASSWORD, Account, ProjectClient, a_project, an_email
 from tests.support.outbox import latest_message
 from tests.support.product import Product
 
@@ -105,11 +105,11 @@ async def test_p17_another_organization_s_project_is_not_counted(product: Produc
     assert refused.status_code == 400
 
 
-async def _backend(product: Product, account: Account) -> Backend:
+async def _backend(product: Product, account: Account) -> ProjectClient:
     return await product.backend(organization=account.organization)
 
 
-async def _signed_up(backend: Backend) -> str:
+async def _signed_up(backend: ProjectClient) -> str:
     """The address of a new user."""
     email = an_email()
     answer = await backend.http.post("/v1/auth/signup", json={"email": email, "password": PASSWORD})
@@ -117,7 +117,7 @@ async def _signed_up(backend: Backend) -> str:
     return email
 
 
-async def _log_in(backend: Backend, email: str) -> None:
+async def _log_in(backend: ProjectClient, email: str) -> None:
     answer = await backend.http.post("/v1/auth/login", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
 

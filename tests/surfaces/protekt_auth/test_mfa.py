@@ -63,7 +63,7 @@ async def test_p38_there_is_one_authenticator(app: Backend) -> None:
 
     again = await app.post("mfa/enroll", bearer=jane.access_token, method="totp")
 
-    assert error_of(again) == (409, "factor_exists")
+    assert error_of(again) == (400, "factor_exists")
 
 
 async def test_p39_sms_needs_a_number_and_sends_one_message(app: Backend) -> None:
@@ -240,7 +240,7 @@ async def test_p41_a_removed_factor_is_not_asked_for(app: Backend) -> None:
     again = await app.call("DELETE", "mfa/unenroll", {"method": "totp"}, token=now.access_token)
 
     assert (removed.status_code, removed.json()) == (200, {"unenrolled": True})
-    assert error_of(again) == (404, "factor_not_found")
+    assert error_of(again) == (400, "factor_not_found")
     assert "access_token" in (await app.log_in(jane)).json()
     assert (await app.letter(jane.email)).template == "factor_removed"
 

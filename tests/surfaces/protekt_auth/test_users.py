@@ -183,3 +183,18 @@ async def test_p45_a_deleted_user_is_gone(app: Backend) -> None:
     assert (await app.get("users", query={"search": jane.email})).json()["data"] == []
     again = await app.post("signup", email=jane.email, password=PASSWORD)
     assert signed_in(again, jane.email).id != jane.id
+
+
+async def test_p44_a_session_older_than_the_second_factor_does_not_change_the_address(app: Backend) -> None:
+    """Mail recovers the account: a stolen token must not be able to redirect it."""
+    jane = await app.somebody()
+    older = await app.again(jane)
+    await app.with_totp(jane)
+
+    refused = await app.call("PATCH", f"users/{jane.id}", {"email": an_email()}, token=older.access_token)
+    unharmed = await app.call("PATCH", f"users/{jane.id}", {"metadata": {"a": 1}}, token=older.access_token)
+    by_the_backend = await app.call("PATCH", f"users/{jane.id}", {"email": an_email()})
+
+    assert error_of(refused) == (403, "mfa_required")
+    assert unharmed.json()["email"] == jane.email
+    assert by_the_backend.status_code == 200

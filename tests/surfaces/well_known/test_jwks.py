@@ -91,7 +91,15 @@ async def test_the_keys_are_at_both_places_and_may_be_kept_for_some_minutes(prod
     assert answers[0].json() == answers[1].json()
     assert answers[0].json()["keys"]
     assert [answer.headers["cache-control"] for answer in answers] == ["public, max-age=300"] * 2
-    assert [answer.headers["x-surface"] for answer in answers] == ["well_known"] * 2
+    assert [answer.headers["x-surface"] for answer in answers] == ["public_keys"] * 2
+
+
+async def test_both_places_have_one_budget_by_address(make_product: Callable[..., Product]) -> None:
+    product = make_product(limit_public="2/60")
+
+    answers = [(await product.http.get(path)).status_code for path in (*PATHS, PATHS[0])]
+
+    assert answers == [200, 200, 429]
 
 
 async def test_no_private_half_is_published(make_product: Callable[..., Product]) -> None:

@@ -1,5 +1,6 @@
 """A mailed code as the first proof: it shows who reads the address's mail."""
 
+from server.base.contact import email_key
 from server.base.secret import Secret
 from server.core.principals.actions import FindByEmail, find_by_email
 from server.core.realms.model import Realm
@@ -18,5 +19,5 @@ async def identify(work: Work, realm: Realm, email: str, code: Secret) -> Person
         InvalidCode: It is not the code that was sent there last. As a `Refusal`.
     """
     known = await find_by_email(work, FindByEmail(realm.id, email))
-    await use_sign_in_code(work, realm, known, target=email.lower(), code=code, method=amr)
+    await use_sign_in_code(work, realm, known, target=email_key(email), code=code, method=amr)
     return await reader_of(work, realm, email)

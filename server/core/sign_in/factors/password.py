@@ -7,13 +7,14 @@ statements are sent, and the same is said.
 from dataclasses import dataclass
 from uuid import UUID
 
-from server.base.addresses import bucket_of
+from server.base.contact import email_key
 from server.base.errors import AccountDisabled, InvalidCredentials
 from server.base.secret import Secret
 from server.core.credentials.model import Credential
 from server.core.credentials.passwords import (
     ReadCredential,
     RenewHash,
+    hold_credential,
     is_right,
     read_credential,
     renew_hash,
@@ -24,6 +25,7 @@ from server.core.realms.actions import read_realm
 from server.core.realms.model import Realm
 from server.core.sign_in.amr import PWD
 from server.core.sign_in.failures import note_failure, refusal
+from server.core.sign_in.tries import tries
 from server.core.throttles.actions import check_tries, clear_tries, count_try
 from server.core.throttles.model import Counted, Try
 from server.core.work import Refusal, Work
@@ -55,15 +57,15 @@ async def check(work: Work, realm_id: UUID, email: str, password: Secret) -> Che
         Unavailable: Too many wait for their hashes.
     """
     realm = await read_realm(work, realm_id)
-    await check_tries(work, tries(work, realm, email))
+    await check_tries(work, _tries(work, realm, email))
     credential = await read_credential(work, ReadCredential(realm.id, email=email))
-    right = await is_right(credential, password)
+    right = await is_right(realm.id, credential, password)
     renewed = await renewed_hash(credential, password) if credential and right else None
     return Checked(realm, email, credential, right, renewed)
 
 
 async def verify(work: Work, checked: Checked) -> RealmPrincipal:
-    """The person whose password it is.
+    """The person whose password it is; nobody else changes them until the transaction ends.
 
     Raises:
         InvalidCredentials: The address is unknown, the password wrong or changed meanwhile, or the account
@@ -73,8 +75,8 @@ async def verify(work: Work, checked: Checked) -> RealmPrincipal:
             as well, or its throttled finder would know it.
     """
     realm, before = checked.realm, checked.credential
-    await count_try(work, tries(work, realm, checked.email))
-    now = await read_credential(work, ReadCredential(realm.id, email=checked.email))
+    await count_try(work, _tries(work, realm, checked.email))
+    now = await hold_credential(work, ReadCredential(realm.id, email=checked.email))
     principal = now.principal if now else None
     unchanged = now is not None and before is not None and now.password_hash == before.password_hash
     if principal is None or not checked.right or not unchanged or principal.is_locked(work.now):
@@ -90,24 +92,14 @@ async def verify(work: Work, checked: Checked) -> RealmPrincipal:
     if principal.is_disabled:
         work.record(refusal(realm, principal, method=amr, reason="disabled"))
         raise Refusal(AccountDisabled())
-    await clear_tries(work, tries(work, realm, checked.email))
+    await clear_tries(work, _tries(work, realm, checked.email))
     if checked.renewed and before and before.password_hash:
         await renew_hash(work, RenewHash(realm.id, principal.id, before.password_hash, checked.renewed))
     return principal
 
 
-def tries(work: Work, realm: Realm, subject: str) -> Try:
-    """What is counted: wrong passwords for one subject from one place.
-
-    By place as well, so that somebody elsewhere cannot keep the owner out.
-    """
-    return Try(
-        realm.id,
-        Counted.SIGN_IN,
-        f"{subject.lower()}\n{bucket_of(work.actor.address)}",
-        realm.policy.throttle_failures,
-        realm.policy.throttle_seconds,
-    )
+def _tries(work: Work, realm: Realm, email: str) -> Try:
+    return tries(work, realm, Counted.SIGN_IN, email_key(email))
 
 
 def _reason(work: Work, principal: RealmPrincipal | None) -> str:

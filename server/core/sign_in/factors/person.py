@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 
 from server.core.principals.actions import (
-    ConfirmEmail,
     ConfirmPhone,
     FindByEmail,
     FindByPhone,
     ReadPrincipal,
     RegisterPrincipal,
-    confirm_email,
     confirm_phone,
     find_by_email,
     find_by_phone,
     read_principal,
     register_principal,
 )
+from server.core.principals.locking import hold_principal
 from server.core.principals.model import RealmPrincipal
 from server.core.realms.model import Realm
 from server.core.work import Work
@@ -34,7 +33,10 @@ class Person:
 
 
 async def reader_of(work: Work, realm: Realm, email: str) -> Person | None:
-    """Whoever reads the mail of *email*, which is verified by that; None for a stranger to a closed realm.
+    """Whoever reads the mail of *email*; None for a stranger to a closed realm.
+
+    An account whose address is not verified need not be its reader's yet: `server.core.sign_in.steps` sees to
+    that. Until the transaction ends nobody else changes it.
 
     Raises:
         EmailTaken: Somebody registered the address at this moment. The transaction is lost.
@@ -45,10 +47,12 @@ async def reader_of(work: Work, realm: Realm, email: str) -> Person | None:
             return None
         new = RegisterPrincipal(realm.id, email=email, email_verified=True)
         return Person(await register_principal(work, new), is_new=True)
-    if not principal.email_verified:
-        await confirm_email(work, ConfirmEmail(realm.id, principal.id, email))
-        principal = await read_principal(work, ReadPrincipal(realm.id, principal.id))
-    return Person(principal)
+    if principal.email_verified:
+        return Person(principal)
+    held = await hold_principal(work, ReadPrincipal(realm.id, principal.id))
+    if held is None or held.email != principal.email:
+        return None  # they are gone, or have left the address, since
+    return Person(held)
 
 
 async def holder_of(work: Work, realm: Realm, phone: str) -> Person | None:

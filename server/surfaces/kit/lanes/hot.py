@@ -57,6 +57,7 @@ class HotRoutes:
 async def serve(found: Found, exchange: Exchange, send: Send) -> None:
     """The request is answered, unless its client went away."""
     exchange.params = found.params
+    exchange.vary = found.endpoint.vary
     try:
         response = await found.endpoint.answer(exchange)
     except ClientGone:
