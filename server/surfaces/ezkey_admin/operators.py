@@ -16,7 +16,7 @@ from server.surfaces.kit.body import Email, Instant, StrictCamelBody
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import anyone, operator_key
 from server.surfaces.kit.limits import OPERATIONS, TOKENS
-from server.surfaces.kit.performing import perform, perform_at_once
+from server.surfaces.kit.performing import perform, perform_at_once, perform_evenly
 from server.surfaces.kit.reading import header, read
 from server.surfaces.kit.replying import no_content, reply
 
@@ -68,7 +68,7 @@ async def sign_in() -> Response:
     """POST /api/v1/operators/sign-in: an operator signs in."""
     body = await read(OperatorCredentials)
     platform = await perform_at_once(read_named_realm, RealmName.PLATFORM)
-    outcome = await perform(sign_in_with_password, body.command(platform.id))
+    outcome = await perform_evenly(sign_in_with_password, body.command(platform.id))
     return reply(OperatorTokenBody.of(outcome))
 
 

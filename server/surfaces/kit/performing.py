@@ -7,9 +7,12 @@ from typing import TypeVar
 from server.base.addresses import bucket_of
 from server.core.work import Action
 from server.surfaces.kit.exchange import Exchange, current_exchange
+from server.surfaces.kit.metrics import now
 
 Command = TypeVar("Command")
 Outcome = TypeVar("Outcome")
+
+BEAT_SECONDS = 0.01
 
 # What is over but not yet seen to be over is not looked at more often than this.
 SHORTEST_PAUSE_SECONDS = 0.05
@@ -23,6 +26,22 @@ async def perform(action: Action[Command, Outcome], command: Command) -> Outcome
     """
     exchange = current_exchange()
     return await exchange.core.perform(action, command, actor=exchange.caller, meter=exchange.meter)
+
+
+async def perform_evenly(action: Action[Command, Outcome], command: Command) -> Outcome:
+    """*action* is performed, and whatever comes of it comes at the next beat since the request came.
+
+    For what must take as long whether somebody is known or not: the same statements are sent for both, and
+    what still differs, a row more or less that is written, is less than a beat by far.
+
+    Raises:
+        AppError: As `perform`.
+    """
+    try:
+        return await perform(action, command)
+    finally:
+        passed = now() - current_exchange().started
+        await asyncio.sleep(BEAT_SECONDS - passed % BEAT_SECONDS)
 
 
 async def perform_at_once(action: Action[Command, Outcome], command: Command) -> Outcome:

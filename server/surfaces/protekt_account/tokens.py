@@ -14,7 +14,7 @@ from server.surfaces.kit.body import Email, Instant, SnakeAnswer, SnakeBody
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import anyone
 from server.surfaces.kit.limits import ACCOUNT, TOKENS
-from server.surfaces.kit.performing import perform, perform_at_once
+from server.surfaces.kit.performing import perform, perform_at_once, perform_evenly
 from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_account.surface import ANY_MEMBER, surface
@@ -73,7 +73,7 @@ async def request_token() -> Response:
     """POST /v1/token: a member signs in."""
     body = await read(Credentials)
     accounts = await perform_at_once(read_named_realm, RealmName.ACCOUNTS)
-    outcome = await perform(sign_in_with_password, body.command(accounts.id))
+    outcome = await perform_evenly(sign_in_with_password, body.command(accounts.id))
     return reply(ManagementTokenBody.of(outcome))
 
 

@@ -19,7 +19,7 @@ from server.surfaces.kit.body import Email, SnakeBody, Url
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key
 from server.surfaces.kit.limits import PROJECT
-from server.surfaces.kit.performing import perform
+from server.surfaces.kit.performing import perform, perform_evenly
 from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import ChallengeBody, MessageBody, SignedInBody, reply_outcome
@@ -63,7 +63,7 @@ async def send_link() -> Response:
     open links in mails do not press buttons.
     """
     body = await read(SendRequest)
-    sent = await perform(send_magic_link, body.command(caller_realm()))
+    sent = await perform_evenly(send_magic_link, body.command(caller_realm()))
     return reply(MessageBody(message="Magic link sent", expires_in=sent.expires_in))
 
 

@@ -19,7 +19,7 @@ from server.surfaces.kit.body import Email, Phone, SnakeBody
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key
 from server.surfaces.kit.limits import PROJECT
-from server.surfaces.kit.performing import perform
+from server.surfaces.kit.performing import perform, perform_evenly
 from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import ChallengeBody, MessageBody, SignedInBody, reply_outcome
@@ -83,7 +83,7 @@ class VerifyRequest(SnakeBody):
 async def send_otp() -> Response:
     """POST /v1/auth/otp/send: a code is on its way, if whoever asks may sign in so; nobody is told."""
     body = await read(SendRequest)
-    sent = await perform(send_code, body.command(caller_realm()))
+    sent = await perform_evenly(send_code, body.command(caller_realm()))
     return reply(MessageBody(message="OTP sent", expires_in=sent.expires_in))
 
 

@@ -17,7 +17,7 @@ from server.surfaces.kit.body import Email, SnakeBody
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key, user
 from server.surfaces.kit.limits import PROJECT
-from server.surfaces.kit.performing import perform
+from server.surfaces.kit.performing import perform, perform_evenly
 from server.surfaces.kit.reading import read
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import MessageBody, Password
@@ -73,7 +73,7 @@ class ChangeRequest(SnakeBody):
 async def reset_password() -> Response:
     """POST /v1/auth/password/reset: a link is on its way, if the address is a user's; nobody is told."""
     body = await read(ResetRequest)
-    await perform(request_reset, body.command(caller_realm()))
+    await perform_evenly(request_reset, body.command(caller_realm()))
     return reply(MessageBody(message="If that email is registered, a reset link has been sent."))
 
 

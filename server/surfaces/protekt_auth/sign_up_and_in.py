@@ -21,7 +21,7 @@ from server.surfaces.kit.body import Email, SnakeAnswer, SnakeBody
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import project_key, user
 from server.surfaces.kit.limits import PROJECT
-from server.surfaces.kit.performing import perform
+from server.surfaces.kit.performing import perform, perform_evenly
 from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import reply
 from server.surfaces.protekt_auth.bodies import (
@@ -101,7 +101,7 @@ async def login() -> Response:
     """POST /v1/auth/login: a session by e-mail and password, or what is asked besides."""
     body = await read(LogInRequest)
     return await reply_outcome(
-        await perform(sign_in_with_password, body.command(caller_realm(), user_agent()))
+        await perform_evenly(sign_in_with_password, body.command(caller_realm(), user_agent()))
     )
 
 
