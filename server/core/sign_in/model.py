@@ -1,9 +1,11 @@
 """What comes of a step of a sign-in."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from datetime import datetime
+from typing import TypeAlias, assert_never
 from uuid import UUID
 
+from server.base.errors import SecondFactorRequired
 from server.base.secret import Secret
 from server.core.principals.model import RealmPrincipal
 from server.core.sessions.model import OpenedSession
@@ -51,6 +53,23 @@ class StepRequired:
 
 
 SignInOutcome: TypeAlias = SignedIn | StepRequired
+
+
+def reference_of(outcome: SignInOutcome) -> tuple[Secret, datetime]:
+    """The one token that shows the session, and until when: for callers that can be asked for nothing more.
+
+    Raises:
+        SecondFactorRequired: The account needs a second proof.
+    """
+    match outcome:
+        case SignedIn(session=session):
+            if session.reference_token is None:
+                raise AssertionError("sessions of this realm are shown by one token")
+            return session.reference_token, session.expires_at
+        case StepRequired():
+            raise SecondFactorRequired("The account requires a second factor")
+        case _:
+            assert_never(outcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Operators who sign in with an e-mail address and a password, rather than with a key."""
 
-from typing import Self, assert_never
+from typing import Self
 from uuid import UUID
 
 from server.base.errors import InvalidCredentials, PermissionDenied, SecondFactorRequired, TooManyAttempts
@@ -9,7 +9,7 @@ from server.core.operators.actions import sign_out_operator
 from server.core.realms.actions import read_named_realm
 from server.core.realms.model import RealmName
 from server.core.sign_in.begin import PasswordSignIn, sign_in_with_password
-from server.core.sign_in.model import SignedIn, SignInOutcome, StepRequired
+from server.core.sign_in.model import SignInOutcome, reference_of
 from server.surfaces.ezkey_admin.bodies import Answer
 from server.surfaces.ezkey_admin.surface import surface
 from server.surfaces.kit.body import Email, Instant, StrictCamelBody
@@ -17,7 +17,7 @@ from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import anyone, operator_key
 from server.surfaces.kit.limits import OPERATIONS, TOKENS
 from server.surfaces.kit.performing import perform, perform_at_once, perform_evenly
-from server.surfaces.kit.reading import header, read
+from server.surfaces.kit.reading import read, user_agent
 from server.surfaces.kit.replying import no_content, reply
 
 
@@ -29,7 +29,7 @@ class OperatorCredentials(StrictCamelBody):
 
     def command(self, realm_id: UUID) -> PasswordSignIn:
         """What is asked for."""
-        return PasswordSignIn(realm_id, self.email, Secret(self.password), header("user-agent"))
+        return PasswordSignIn(realm_id, self.email, Secret(self.password), user_agent())
 
 
 class OperatorTokenBody(Answer):
@@ -45,15 +45,8 @@ class OperatorTokenBody(Answer):
         Raises:
             SecondFactorRequired: The account needs one, which this operation has no way to take.
         """
-        match outcome:
-            case SignedIn(session=session):
-                if session.reference_token is None:
-                    raise AssertionError("sessions of operators are shown by one token")
-                return cls(token=session.reference_token.reveal(), expires_at=session.expires_at)
-            case StepRequired():
-                raise SecondFactorRequired("The account requires a second factor")
-            case _:
-                assert_never(outcome)
+        token, expires_at = reference_of(outcome)
+        return cls(token=token.reveal(), expires_at=expires_at)
 
 
 @surface.post(

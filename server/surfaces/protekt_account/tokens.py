@@ -1,6 +1,6 @@
 """Management tokens: a member signs in, and out."""
 
-from typing import Self, assert_never
+from typing import Self
 from uuid import UUID
 
 from server.base.errors import InvalidCredentials, SecondFactorRequired, TooManyAttempts
@@ -9,7 +9,7 @@ from server.core.memberships.actions import revoke_own_token
 from server.core.realms.actions import read_named_realm
 from server.core.realms.model import RealmName
 from server.core.sign_in.begin import PasswordSignIn, sign_in_with_password
-from server.core.sign_in.model import SignedIn, SignInOutcome, StepRequired
+from server.core.sign_in.model import SignInOutcome, reference_of
 from server.surfaces.kit.body import Email, Instant, SnakeAnswer, SnakeBody
 from server.surfaces.kit.exchange import Response
 from server.surfaces.kit.guards import anyone
@@ -44,15 +44,8 @@ class ManagementTokenBody(SnakeAnswer):
         Raises:
             SecondFactorRequired: The account needs one, which the document has no way to take.
         """
-        match outcome:
-            case SignedIn(session=session):
-                if session.reference_token is None:
-                    raise AssertionError("sessions of members are shown by one token")
-                return cls(management_token=session.reference_token.reveal(), expires_at=session.expires_at)
-            case StepRequired():
-                raise SecondFactorRequired("The account requires a second factor")
-            case _:
-                assert_never(outcome)
+        token, expires_at = reference_of(outcome)
+        return cls(management_token=token.reveal(), expires_at=expires_at)
 
 
 class RevokedBody(SnakeAnswer):
